@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why it went wrong: observed facts against the hypotheses of the model."""

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder that a run leaves behind, written as the run goes.
+
+    runs/<UTC time>-<board>/
+        run.json        what was run, on what, with which images and tools; the verdict
+        events.jsonl    what the harness did and saw, in order
+        results.jsonl   one line per test outcome
+        junit.xml       the same for CI systems
+        uart/rse<N>.log + .idx    raw bytes of each UART and the time of each read
+
+Until the run has ended the verdict in `run.json` reads "killed": a run that is killed has no chance
+to write that itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import hil
+from hil.errors import UsageError
+
+FORMAT = 1
+
+
+class Verdict(StrEnum):
+    """How a run ended."""
+
+    PASS = "pass"
+    FAIL = "fail"  # the product failed
+    ERROR = "error"  # the lab or the harness failed, so nothing is known about the product
+    NO_TESTS = "no tests"
+    INTERRUPTED = "interrupted"
+    KILLED = "killed"
+
+
+#: A value under a key of this kind is a secret, whatever it is.
+_SECRET = re.compile(r"^(huks?|guk|kp_cm|kce_cm|kp_dm|kce_dm|krtl|seeds?|vhuk)$", re.IGNORECASE)
+
+
+def without_secrets(value: Any) -> Any:
+    """Return a copy of plain data with everything under a key's name taken out."""
+    if isinstance(value, dict):
+        return {
+            k: "(not shown)" if _SECRET.match(str(k)) and v else without_secrets(v)
+            for k, v in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_secrets(v) for v in value]
+    return value
+
+
+class RunRecord:
+    """One run's folder; safe to use from several threads.
+
+    A full disk does not stop the run: what could not be written is counted in `lost`, and the first
+    reason is kept for the verdict.
+    """
+
+    def __init__(self, folder: Path, board: str) -> None:
+        self.folder = folder
+        self.id = folder.name
+        self.lost = 0
+        self.lost_reason: str | None = None
+        self._lock = threading.Lock()
+        self._start = time.monotonic()
+        self._run: dict[str, Any] = {
+            "format": FORMAT,
+            "id": self.id,
+            "board": {"name": board},
+            "verdict": Verdict.KILLED,
+            "started": _utc_now(),
+            "finished": None,
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "harness": {"name": "rse-hil", "version": hil.__version__},
+            "python": platform.python_version(),
+            "command": sys.argv,
+        }
+        (folder / "uart").mkdir(exist_ok=True)
+        self.update()
+
+    @classmethod
+    def create(cls, runs: Path, board: str) -> RunRecord:
+        """Make a new folder below `runs`, also when another run starts in the same second.
+
+        Raises:
+            UsageError: the folder cannot be made.
+        """
+        stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{board}"
+        for attempt in range(1, 1000):
+            folder = runs / (stem if attempt == 1 else f"{stem}-{attempt}")
+            try:
+                folder.mkdir(parents=True)
+                return cls(folder, board)
+            except FileExistsError:
+                if runs.exists() and not runs.is_dir():
+                    raise UsageError(f"--runs {runs}: not a folder") from None
+            except OSError as error:
+                raise UsageError(f"--runs {runs}: {error.strerror}: {error.filename}") from None
+        raise UsageError(f"--runs {runs}: {stem} to {stem}-999 exist already")
+
+    def update(self, **values: Any) -> None:
+        """Set top-level values of `run.json` and write it anew, whole or not at all."""
+        with self._lock:
+            self._run |= without_secrets(values)
+            text = json.dumps(self._run, indent=2, default=str) + "\n"
+            partial = self.folder / f".run.json.{os.getpid()}"
+            try:
+                partial.write_text(text)
+                partial.replace(self.folder / "run.json")
+            except OSError as error:
+                self._lose(error)
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Append one thing that happened to `events.jsonl`."""
+        entry = {"t": round(time.monotonic() - self._start, 6), "utc": _utc_now(), "kind": kind}
+        self._append("events.jsonl", entry | without_secrets(values))
+
+    def result(self, **values: Any) -> None:
+        """Append one test outcome to `results.jsonl`."""
+        self._append("results.jsonl", values)
+
+    def finish(self, verdict: Verdict, **values: Any) -> None:
+        """Write the verdict; the last thing a run does."""
+        if self.lost:
+            values["record_incomplete"] = f"{self.lost} writes failed: {self.lost_reason}"
+        self.update(verdict=verdict, finished=_utc_now(), **values)
+
+    def get(self, key: str) -> Any:
+        """Return a top-level value of `run.json`."""
+        with self._lock:
+            return self._run.get(key)
+
+    def _append(self, name: str, entry: dict[str, Any]) -> None:
+        line = json.dumps(entry, default=str) + "\n"
+        with self._lock:
+            try:
+                with (self.folder / name).open("a", encoding="utf-8") as stream:
+                    stream.write(line)
+            except OSError as error:
+                self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        self.lost += 1
+        self.lost_reason = self.lost_reason or f"{error.strerror or error}"
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

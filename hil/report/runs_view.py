@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run records as a person reads them: one short block per run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hil.errors import UsageError
+from hil.report.run_record import Verdict
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What `run.json` says, as far as it can be read."""
+
+    folder: Path
+    board: str
+    verdict: str
+    run: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run ended with a plain pass."""
+        return self.verdict == Verdict.PASS
+
+
+def read_run(folder: Path) -> RunSummary:
+    """Read one run's folder.
+
+    Raises:
+        UsageError: it holds no run, or its `run.json` is damaged.
+    """
+    path = folder / "run.json"
+    try:
+        run = json.loads(path.read_text())
+        board = run["board"]["name"]
+        verdict = run["verdict"]
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not the record of a run ({error})") from None
+    if verdict == Verdict.KILLED and _alive(run.get("pid"), run.get("host")):
+        verdict = "running"
+    return RunSummary(folder, str(board), str(verdict), run)
+
+
+def find_runs(folder: Path) -> Iterator[Path]:
+    """Yield the folders of all runs in a folder (or the folder itself), oldest first.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}")
+    if (folder / "run.json").is_file():
+        yield folder
+        return
+    found = [path.parent for path in folder.glob("*/run.json")]
+    found += [path.parent for path in folder.glob("*/*/run.json")]
+    yield from sorted(found, key=lambda path: path.name)
+
+
+def render_run(summary: RunSummary) -> str:
+    """Return a run's verdict, what stands behind it, and where its files are."""
+    run = summary.run
+    counts = run.get("tests") or {}
+    told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
+    head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
+    lines = [f"{head}  {told or 'no test result'}"]
+    lines += [f"  {reason}" for reason in (run.get("reasons") or [])[:3]]
+    if run.get("vhuk"):
+        lines.append(f"  vHUK: {run['vhuk']}")
+    lines.append(f"  junit   {summary.folder / 'junit.xml'}")
+    lines.append(f"  record  {summary.folder}")
+    return "\n".join(lines)
+
+
+def _alive(pid: Any, host: Any) -> bool:
+    if not isinstance(pid, int) or host != os.uname().nodename:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

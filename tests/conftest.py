@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that several of the harness's own tests use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Folder with the vectors and transcripts of the real firmware; skips where there is none."""
+    path = Path(os.environ.get("HIL_SHARED", ROOT.parent / "shared"))
+    if not (path / "vectors").is_dir():
+        pytest.skip("no folder with vectors and transcripts of the real firmware (set HIL_SHARED)")
+    return path
