@@ -126,6 +126,12 @@ class RunRecord:
         entry = {"t": round(time.monotonic() - self._start, 6), "utc": _utc_now(), "kind": kind}
         self._append("events.jsonl", entry | without_secrets(values))
 
+    def warn(self, text: str) -> None:
+        """Note what a reader of the verdict must know although no test failed; once."""
+        known = self.get("warnings") or []
+        if text not in known:
+            self.update(warnings=[*known, text])
+
     def result(self, **values: Any) -> None:
         """Append one test outcome to `results.jsonl`."""
         self._append("results.jsonl", values)

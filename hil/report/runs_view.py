@@ -73,11 +73,20 @@ def render_run(summary: RunSummary) -> str:
     head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
     lines = [f"{head}  {told or 'no test result'}"]
     lines += [f"  {reason}" for reason in (run.get("reasons") or [])[:3]]
-    if run.get("vhuk"):
-        lines.append(f"  vHUK: {run['vhuk']}")
+    if fingerprints := run.get("fingerprints"):
+        lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
+    lines += [f"  warning {text}" for text in run.get("warnings") or []]
     lines.append(f"  junit   {summary.folder / 'junit.xml'}")
     lines.append(f"  record  {summary.folder}")
     return "\n".join(lines)
+
+
+def _fingerprints(by_rse: dict[str, str]) -> str:
+    """Return who reported what, equal values together."""
+    groups: dict[str, list[str]] = {}
+    for rse, fingerprint in by_rse.items():
+        groups.setdefault(fingerprint, []).append(rse)
+    return "; ".join(f"RSE {', '.join(rses)}: {fp}" for fp, rses in groups.items())
 
 
 def _alive(pid: Any, host: Any) -> bool:

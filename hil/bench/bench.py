@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board that is live: services up, hardware locked, consoles captured, devices driven."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from hil.bench.board import Stage
+from hil.bench.board_file import BoardFile
+from hil.bench.boots import SystemBoot
+from hil.bench.image_plan import build_plan
+from hil.bench.locks import BenchLock
+from hil.bench.placeholders import expand
+from hil.bench.services import Services
+from hil.bench.targets import make_launcher, pyocd_rses
+from hil.errors import DeviceError
+from hil.images.placement import BuiltImage
+from hil.targets.endpoint import Endpoint
+from hil.targets.launcher import Launcher
+from hil.targets.load import LoadPlan, LoadReport
+from hil.uart.capture import Capture, CaptureEvent
+from hil.uart.console import Console
+from hil.uart.follower import BootFollower
+from hil.uart.opening import open_source
+from hil.uart.report_lines import VhukReport
+from hil.uart.transcript import Transcript
+from hil.uart.waiting import BootResult, wait_stages
+
+#: Seconds in which the runtime's report line must follow its banner.
+RUNTIME_REPORT_LIMIT = 5.0
+POWER_LIMIT = 60.0
+
+
+class Journal(Protocol):
+    """Takes what happens on a bench; the run record is one."""
+
+    def event(self, kind: str, **values: Any) -> None:
+        """Take one thing that happened."""
+
+
+class Bench:
+    """One system of RSEs, from power on to power off.
+
+    Args:
+        file: The board.
+        folder: The run's folder: `uart/` receives the transcripts, `state/` what devices write.
+        cache: Folder of signed images, kept from run to run.
+        journal: Told of everything that happens.
+    """
+
+    def __init__(self, file: BoardFile, folder: Path, cache: Path, journal: Journal) -> None:
+        self.board = file.board
+        self._file = file
+        self._folder = folder.absolute()
+        self._cache = cache.absolute()
+        self._journal = journal
+        self._stack = ExitStack()
+        self._launcher: Launcher | None = None
+        self._capture: Capture | None = None
+        self._boots = 0
+        self._values: dict[str, str] = {}
+        self._plan = LoadPlan(())
+        self.images: list[BuiltImage] = []
+        self.transcripts: dict[int, Transcript] = {}
+        self.consoles: dict[int, Console] = {}
+
+    @property
+    def launcher(self) -> Launcher:
+        """What drives the devices.
+
+        Raises:
+            DeviceError: the bench is not open.
+        """
+        if self._launcher is None:
+            raise DeviceError("the bench is not open", operation="use the bench")
+        return self._launcher
+
+    def open(self) -> None:
+        """Build the images, start services, take locks, power up.
+
+        Raises:
+            UsageError, ImageError, DeviceError: what is wrong; everything is closed again.
+        """
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        state = self._folder / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        self.images, self._plan = build_plan(self._file, self._cache)
+        self._journal.event("images", images=[_told(image) for image in self.images])
+
+        self._values = {
+            "state": str(state),
+            "board": str(self._file.path.parent),
+            "release": self.board.release,
+        }
+        services = Services(self.board, state, self._values)
+        self._stack.callback(services.stop)
+        self._values |= services.start()
+        self._journal.event("services", announced=self._values)
+
+        holder = f"the run {self._folder.name}"
+        self._stack.enter_context(BenchLock(self._resources(), holder))
+        if self.board.power.off:
+            self._stack.callback(self._switch, "off", self.board.power.off)
+        if self.board.power.on:
+            self._switch("on", self.board.power.on)
+
+        self._capture = Capture(self._captured)
+        self._stack.callback(self._capture.close)
+        self._launcher = make_launcher(self._file, state, self._expand)
+        self._stack.callback(self._launcher.stop)
+
+    def load(self) -> LoadReport:
+        """Put all images on the devices and read them back; every RSE is held afterwards."""
+        self._journal.event("load")
+        report = self.launcher.load(self._plan)
+        self._journal.event(
+            "loaded",
+            seconds=round(report.seconds, 3),
+            tools=dict(report.tools),
+            images=[
+                {
+                    "name": loaded.image.name,
+                    "rse": loaded.image.rse,
+                    "sha256": loaded.sha256_on_device,
+                    "how": loaded.how,
+                }
+                for loaded in report.images
+            ],
+        )
+        return report
+
+    def start(self) -> SystemBoot:
+        """Let all RSEs go and watch them until each has booted or cannot any more."""
+        return self._boot("start", lambda: self.launcher.start(self._open_console))
+
+    def reset(self) -> SystemBoot:
+        """Reset the whole system, by power cycle where the board asks for it, and watch it."""
+        if self.board.power.cycle:
+            cycle = self.board.power.cycle
+            return self._boot("power cycle", lambda: self._switch("cycle", cycle))
+        return self._boot("reset", lambda: self.launcher.reset(None))
+
+    @property
+    def can_reset(self) -> str | None:
+        """None if the system can be booted again, else why not."""
+        if self.board.power.cycle:
+            return None
+        if not self.board.warm_reset:
+            return "this board needs a power cycle to boot again, and `power.cycle` is not set"
+        if "reset" not in self.launcher.capabilities:
+            return f"the launcher {self.board.launcher.kind} cannot reset"
+        return None
+
+    def close(self) -> None:
+        """End everything, in the reverse order; may be called twice."""
+        self._stack.close()
+        for transcript in self.transcripts.values():
+            transcript.close()
+        self._launcher = None
+
+    def _boot(self, how: str, let_go: Callable[[], None]) -> SystemBoot:
+        first = self._boots == 0
+        offsets = {rse: transcript.size for rse, transcript in self.transcripts.items()}
+        self._journal.event("boot", number=self._boots, how=how)
+        let_go()
+        started = time.monotonic()
+        followers = {
+            rse: BootFollower(transcript, rse=rse, from_offset=offsets.get(rse, 0))
+            for rse, transcript in sorted(self.transcripts.items())
+        }
+        budgets = self._budgets(provisioning=first and self.board.provisioning.from_virgin)
+        results = wait_stages(followers, budgets, start=started, alive=self.launcher.alive)
+        results = self._with_runtime_reports(followers, results)
+        boot = SystemBoot(self._boots, results, started)
+        self._boots += 1
+        self._journal_boot(boot)
+        return boot
+
+    def _budgets(self, *, provisioning: bool) -> dict[str, float]:
+        stages = [s for s in self.board.stages if provisioning or s is not Stage.PROVISIONING]
+        return {stage.value: self.board.budget(stage) for stage in stages}
+
+    def _with_runtime_reports(
+        self, followers: Mapping[int, BootFollower], results: dict[int, BootResult]
+    ) -> dict[int, BootResult]:
+        """Give the report lines of the runtime time to follow its banner."""
+        fingerprint = self.board.fingerprint
+        if fingerprint is None or "runtime" not in fingerprint.sources:
+            return results
+        deadline = time.monotonic() + RUNTIME_REPORT_LIMIT
+        waiting = {rse for rse, result in results.items() if result.ok}
+        while waiting and time.monotonic() < deadline:
+            for rse in sorted(waiting):
+                followers[rse].poll()
+                if any(
+                    isinstance(r, VhukReport) and r.src == "runtime" for r in followers[rse].reports
+                ):
+                    waiting.discard(rse)
+            if waiting:
+                time.sleep(0.01)
+        return {rse: _renewed(result, followers[rse]) for rse, result in results.items()}
+
+    def _open_console(self, rse: int, endpoint: Endpoint) -> None:
+        assert self._capture is not None
+        if rse not in self.transcripts:
+            transcript = Transcript(self._folder / "uart" / f"rse{rse}.log", f"rse{rse}")
+            self.transcripts[rse] = transcript
+            self.consoles[rse] = Console(transcript, self._capture)
+        try:
+            source = open_source(endpoint.kind, endpoint.address, endpoint.baud)
+        except DeviceError as error:
+            raise DeviceError(str(error), rse=rse) from None
+        self._capture.attach(self.transcripts[rse], source)
+        self._journal.event("console", rse=rse, kind_of_console=endpoint.kind, at=endpoint.address)
+
+    def _captured(self, event: CaptureEvent) -> None:
+        self._journal.event("uart", console=event.console, what=event.kind, text=event.text)
+
+    def _journal_boot(self, boot: SystemBoot) -> None:
+        for rse in boot.rses:
+            result = boot.of(rse)
+            self._journal.event(
+                "booted",
+                number=boot.number,
+                rse=rse,
+                ok=result.ok,
+                stages={s.stage: s.t and round(s.t - boot.started, 4) for s in result.reached},
+                reason=result.detail or None,
+                last_line=result.last_line,
+            )
+
+    def _resources(self) -> list[str]:
+        """Name the hardware that only one run may use."""
+        if self.board.launcher.kind != "pyocd":
+            return []
+        rses = pyocd_rses(self.board, self._expand)
+        return [f"probe {rse.probe}" for rse in rses] + [
+            f"console {Path(rse.console.address).resolve()}"
+            if rse.console.kind == "serial"
+            else f"console {rse.console.address}"
+            for rse in rses
+        ]
+
+    def _expand(self, text: str, where: str) -> str:
+        return expand(text, self._values, where=where)
+
+    def _switch(self, what: str, command: list[str]) -> None:
+        """Run one of the lab's power commands."""
+        self._journal.event("power", what=what)
+        try:
+            done = subprocess.run(
+                [self._expand(word, f"power.{what}") for word in command],
+                capture_output=True,
+                text=True,
+                timeout=POWER_LIMIT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise DeviceError(f"{command[0]}: {error}", operation=f"power {what}") from None
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
+            raise DeviceError(
+                f"{command[0]} ended with status {done.returncode}: {said[0]}",
+                operation=f"power {what}",
+            )
+
+
+def _renewed(result: BootResult, follower: BootFollower) -> BootResult:
+    """Return a result with what was said after the last awaited stage."""
+    return replace(
+        result,
+        boots=follower.boots,
+        events=follower.events,
+        reports=follower.reports,
+        last_line=follower.last_line,
+    )
+
+
+def _told(image: BuiltImage) -> dict[str, Any]:
+    return {
+        "name": image.name,
+        "rse": image.rse,
+        "address": hex(image.address),
+        "sha256": image.sha256,
+        "size": image.size,
+        "version": image.version,
+    }

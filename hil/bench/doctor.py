@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is missing to run a board, and the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.bench.board import Board
+from hil.bench.board_file import BoardFile
+from hil.bench.model_inputs import system_inputs
+from hil.bench.placeholders import expand
+from hil.bench.services import service_programs
+from hil.bench.targets import preflight_launcher
+from hil.errors import HilError
+from hil.images.image_spec import ImageSpec
+from hil.targets.process import find_program
+
+#: Packages whose versions decide how a run behaves.
+PACKAGES = ("pyocd", "imgtool", "pyserial", "pexpect", "pytest", "junitparser", "cryptography")
+#: Below this there is no room for transcripts of a night.
+MIN_FREE_BYTES = 200 << 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: The thing.
+        seen: Its version, path or state; for a missing one, what is wrong.
+        mend: Command or step that mends it; None when nothing is missing.
+    """
+
+    what: str
+    seen: str
+    mend: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether this keeps the board from running."""
+        return self.mend is not None
+
+
+def examine_host() -> list[Finding]:
+    """Look at Python, packages and room on the disk."""
+    findings = [Finding("Python", f"{platform.python_version()} ({sys.executable})")]
+    for package in PACKAGES:
+        try:
+            findings.append(Finding(package, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            findings.append(Finding(package, "not installed", f"pip install {package}"))
+    free = shutil.disk_usage(Path.cwd()).free
+    told = f"{free >> 20} MiB free in {Path.cwd()}"
+    mend = f"make room: at least {MIN_FREE_BYTES >> 20} MiB" if free < MIN_FREE_BYTES else None
+    findings.append(Finding("disk", told, mend))
+    return findings
+
+
+def examine_board(file: BoardFile) -> list[Finding]:
+    """Look at everything that a board needs, without touching the device."""
+    board = file.board
+    findings = [Finding("board file", str(file.path))]
+    findings += _services(board)
+    findings += _files(board)
+    findings += _values(board)
+    if board.services:
+        # Its probes and consoles exist once the services run; their programs were looked at.
+        findings.append(Finding("probes and consoles", "announced by the services when they start"))
+        return findings
+    values = {"board": str(file.path.parent)}
+    try:
+        findings += [
+            Finding(f.what, f.found, None if f.ok else (f.fix or "see the message"))
+            for f in preflight_launcher(file, lambda text, where: expand(text, values, where=where))
+        ]
+    except HilError as error:
+        findings.append(Finding("launcher", str(error), "mend the board file"))
+    return findings
+
+
+def render_findings(findings: list[Finding], board: str | None) -> str:
+    """Return the findings as text for a terminal, ending with one sentence."""
+    width = max(len(finding.what) for finding in findings)
+    lines = []
+    for finding in findings:
+        mark = "MISSING" if finding.missing else "ok"
+        lines.append(f"{mark:<8} {finding.what:<{width}}  {finding.seen}")
+        if finding.mend:
+            lines.append(f"{'':<8} {'':<{width}}  -> {finding.mend}")
+    missing = sum(finding.missing for finding in findings)
+    target = f"`pytest testcases --board {board}`" if board else "the harness"
+    many = "thing is" if missing == 1 else "things are"
+    end = f"{missing} {many} missing" if missing else f"nothing is missing: {target} can run"
+    return "\n".join([*lines, end])
+
+
+def _services(board: Board) -> Iterator[Finding]:
+    for name, program in service_programs(board):
+        found = find_program(program)
+        seen = str(found) if found else f"no program {program!r}"
+        yield Finding(
+            f"service {name}", seen, None if found else f"install {program} or put it on PATH"
+        )
+
+
+def _files(board: Board) -> Iterator[Finding]:
+    """Look for the inputs of all images; `${VAR}` and `{id}` are filled in first."""
+    for spec in board.images:
+        what = f"image {spec.name}"
+        for path in _inputs(spec, board.rse_ids):
+            try:
+                text = expand(path, {}, where=what)
+            except HilError as error:
+                told = str(error).split(": ", 1)[1]
+                yield Finding(what, told, "export the variable; the board file says what it holds")
+                break
+            readable = os.access(text, os.R_OK) and Path(text).is_file()
+            seen = text if readable else f"no readable file {text}"
+            yield Finding(what, seen, None if readable else "build it, or correct the path")
+
+
+def _inputs(spec: ImageSpec, rse_ids: list[int]) -> list[str]:
+    """Return the files that an image is made from, each once."""
+    if spec.file is not None:
+        ids = spec.rses or rse_ids
+        return list(dict.fromkeys(str(spec.file).replace("{id}", str(rse)) for rse in ids))
+    recipe = spec.mcuboot or spec.bl2
+    if recipe is not None:
+        return [str(recipe.payload), str(recipe.key)]
+    assert spec.provisioning is not None
+    return [str(spec.provisioning.bl1_2), str(spec.provisioning.key)]
+
+
+def _values(board: Board) -> Iterator[Finding]:
+    if board.fingerprint is None:
+        yield Finding("fingerprint", "none: this board prints no vHUK line, those tests are skipped")
+        return
+    try:
+        inputs = system_inputs(board)
+    except HilError as error:
+        yield Finding("provisioning values", str(error), "mend the board file")
+        return
+    unknown = [f"HUK of RSE {rse.rse}" for rse in inputs.rses if rse.huk is None]
+    unknown += ["GUK"] if inputs.rses[0].guk is None else []
+    unknown += ["BL1_2"] if inputs.rses[0].bl1_2_hash is None else []
+    told = (
+        f"not known: {', '.join(unknown)}; agreement is checked, the value is not"
+        if unknown
+        else "HUKs, GUK and BL1_2 known: the vHUK is checked against the reference model"
+    )
+    yield Finding("provisioning values", told)

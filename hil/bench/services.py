@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that a bench needs while it is live, and what they announce.
+
+Programs of a lab say on their standard output where they can be reached ("char device redirected to
+/dev/pts/3"); a service's `announce` expression waits for that line and keeps its named groups.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hil.bench.board import Board, Service
+from hil.bench.placeholders import expand
+from hil.errors import DeviceError, UsageError
+from hil.targets.process import Child, find_program
+
+KEPT_LINES = 40
+
+
+class RunningService:
+    """One process; its output goes to a log file, line by line, for as long as it lives."""
+
+    def __init__(self, name: str, spec: Service, command: list[str], log: Path) -> None:
+        self.name = name
+        self.values: dict[str, str] = {}
+        self._announce = re.compile(spec.announce) if spec.announce else None
+        self._up = threading.Event()
+        self._last: deque[str] = deque(maxlen=KEPT_LINES)
+        self._log = log
+        self._child = Child(command, name=name, env=os.environ | spec.env, line=self._line)
+
+    def wait_until_up(self, timeout: float) -> None:
+        """Wait for the announcement.
+
+        Raises:
+            DeviceError: it ended before, or said nothing in time; with its last lines.
+        """
+        deadline = time.monotonic() + timeout
+        while self._announce and not self._up.wait(0.02):
+            ended = self._child.returncode()
+            if ended is not None or time.monotonic() > deadline:
+                how = f"ended with status {ended}" if ended is not None else f"is not up in {timeout} s"
+                said = " | ".join(list(self._last)[-3:]) or "it printed nothing"
+                raise DeviceError(f"service {self.name} {how}: {said}", operation="start services")
+
+    def stop(self) -> None:
+        """End it and everything it started."""
+        self._child.stop()
+
+    def _line(self, text: str) -> None:
+        self._last.append(text)
+        with self._log.open("a", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+        if self._announce and not self._up.is_set() and (match := self._announce.search(text)):
+            self.values |= {k: v for k, v in match.groupdict().items() if v is not None}
+            self._up.set()
+
+
+class Services:
+    """All services of a bench; started together, so that slow ones start side by side."""
+
+    def __init__(self, board: Board, folder: Path, values: Mapping[str, str]) -> None:
+        self._board = board
+        self._folder = folder
+        self._values = dict(values)
+        self._running: list[RunningService] = []
+
+    def start(self) -> dict[str, str]:
+        """Start them and return the placeholders that they announce.
+
+        Raises:
+            UsageError: a program does not exist or a placeholder has no value.
+            DeviceError: one does not come up; those that did are stopped.
+        """
+        try:
+            for name, spec in self._board.services.items():
+                for rse in self._board.rse_ids if spec.for_each_rse else [None]:
+                    self._running.append(self._start_one(name, spec, rse))
+            found: dict[str, str] = {}
+            for service in self._running:
+                spec = self._board.services[service.name.rstrip("0123456789")]
+                service.wait_until_up(spec.timeout)
+                found |= {f"{service.name}.{k}": v for k, v in service.values.items()}
+        except BaseException:
+            self.stop()
+            raise
+        return found
+
+    def stop(self) -> None:
+        """End all; may be called twice."""
+        while self._running:
+            self._running.pop().stop()
+
+    def _start_one(self, name: str, spec: Service, rse: int | None) -> RunningService:
+        where = f"services.{name}.command"
+        values = self._values | ({"id": str(rse)} if rse is not None else {})
+        command = [expand(word, values, where=where) for word in spec.command]
+        program = find_program(command[0])
+        if program is None:
+            raise UsageError(f"{where}: no program {command[0]!r} on PATH")
+        label = name if rse is None else f"{name}{rse}"
+        return RunningService(label, spec, [str(program), *command[1:]], self._folder / f"{label}.log")
+
+
+def service_programs(board: Board) -> Iterable[tuple[str, str]]:
+    """Yield (service, program) for everything that a board's services start."""
+    for name, spec in board.services.items():
+        yield name, spec.command[0]

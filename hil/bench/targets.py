@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the launcher part of a board file to the launcher that drives the devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hil.bench.board import Board, Console
+from hil.bench.board_file import BoardFile
+from hil.errors import UsageError
+from hil.targets.endpoint import Endpoint
+from hil.targets.fvp import FvpLauncher
+from hil.targets.fvp_preflight import Finding
+from hil.targets.fvp_preflight import preflight as preflight_fvp
+from hil.targets.fvp_settings import FvpSettings
+from hil.targets.launcher import Launcher
+from hil.targets.pyocd_launcher import PyocdLauncher
+from hil.targets.pyocd_preflight import preflight as preflight_pyocd
+from hil.targets.pyocd_settings import PyocdRse
+
+Expand = Callable[[str, str], str]
+
+
+def make_launcher(file: BoardFile, state: Path, expand: Expand) -> Launcher:
+    """Return the launcher of a board; nothing is touched yet.
+
+    Args:
+        file: The board.
+        state: Folder of this run for what the launcher and its devices write.
+        expand: Replaces the placeholders of a text; takes the text and its place in the file.
+    """
+    settings = file.board.launcher
+    if isinstance(settings, FvpSettings):
+        ids = file.board.rse_ids
+        return FvpLauncher(settings, ids, state=state, base=file.path.parent)
+    return PyocdLauncher(settings, pyocd_rses(file.board, expand))
+
+
+def pyocd_rses(board: Board, expand: Expand) -> list[PyocdRse]:
+    """Return every RSE with its probe and console, placeholders replaced."""
+    rses = []
+    for rse in board.rses:
+        if rse.probe is None or rse.console is None:
+            raise UsageError(f"rses: RSE {rse.id} needs `probe` and `console` with pyocd")
+        probe = expand(rse.probe, f"rses.{rse.id}.probe")
+        rses.append(PyocdRse(rse.id, probe, endpoint(rse.id, rse.console, expand)))
+    return rses
+
+
+def endpoint(rse: int, console: Console, expand: Expand) -> Endpoint:
+    """Return where the console of an RSE is opened."""
+    where = f"rses.{rse}.console"
+    if console.serial is not None:
+        return Endpoint("serial", expand(console.serial, where), console.baud)
+    if console.telnet is not None:
+        return Endpoint("telnet", expand(console.telnet, where))
+    return Endpoint("tcp", expand(console.tcp or "", where))
+
+
+def preflight_launcher(file: BoardFile, expand: Expand) -> Sequence[Finding]:
+    """Look at what the launcher needs, without starting anything."""
+    settings = file.board.launcher
+    if isinstance(settings, FvpSettings):
+        return preflight_fvp(settings, file.board.rse_ids, base=file.path.parent)
+    return preflight_pyocd(settings, pyocd_rses(file.board, expand))

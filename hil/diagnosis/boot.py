@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why an RSE did not finish its boot: where it stands, what it said last, and who it waits for."""
+
+from __future__ import annotations
+
+from hil.bench.board import Board
+from hil.bench.boots import SystemBoot
+from hil.diagnosis.known_defects import SERVER_WAITS_FOR_EVER
+from hil.model.releases import Reply, release_for
+from hil.uart.waiting import BootResult
+
+SERVER = 0
+#: Last stages of an RSE that is inside the handshake, which prints nothing, or may be.
+_IN_HANDSHAKE = "BL1_2"
+_SHOWN_ERRORS = 5
+
+
+def explain_boot(boot: SystemBoot, rse: int, board: Board) -> str:
+    """Return what is known of one RSE's boot, and the likeliest cause when it stopped early."""
+    result = boot.of(rse)
+    lines = [_head(result), f"  last line: {result.last_line!r}" if result.last_line else
+             "  its UART was silent"]
+    lines.append(f"  reached: {_path(boot, result)}")
+    errors = boot.unexpected_errors(rse, board.allowed_errors)
+    lines += [f"  error line: {text}" for text in errors[:_SHOWN_ERRORS]]
+    others = [n for n in boot.rses if n != rse]
+    if others:
+        lines.append("  the others: " + "; ".join(_brief(boot.of(n)) for n in others))
+    lines += [f"  {line}" for line in _causes(boot, result, board)]
+    return "\n".join(lines)
+
+
+def _head(result: BootResult) -> str:
+    if result.ok:
+        return f"RSE {result.rse}: booted"
+    return f"RSE {result.rse}: stage {result.failed_stage} not reached: {result.detail}"
+
+
+def _path(boot: SystemBoot, result: BootResult) -> str:
+    steps = [
+        f"{stage.stage}" + (f" at {stage.t - boot.started:.2f} s" if stage.t is not None else "")
+        for stage in result.reached
+    ]
+    count = len(result.boots)
+    return (", ".join(steps) or "nothing") + (f" ({count} boots)" if count > 1 else "")
+
+
+def _brief(result: BootResult) -> str:
+    if result.ok:
+        return f"RSE {result.rse} booted"
+    furthest = result.reached[-1].stage if result.reached else "nothing"
+    how = {"halt": "halted", "exception": "crashed", "dead": "its device is gone"}
+    return f"RSE {result.rse} {how.get(result.reason, 'silent')} after {furthest}"
+
+
+def _causes(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
+    """Return lines that say why, as far as the pattern over all RSEs tells."""
+    if result.ok or result.reason in {"halt", "exception"}:
+        return []
+    if result.reason in {"dead", "eof"}:
+        return ["cause: the device or its console is gone; look at the board, not at the firmware"]
+    if not result.last_line:
+        return [_silent(boot, board)]
+    if _waits_in_handshake(result) and len(boot.rses) > 1:
+        return _handshake(boot, result, board)
+    return []
+
+
+def _silent(boot: SystemBoot, board: Board) -> str:
+    if any(other.last_line for other in boot.results.values()):
+        return (
+            "cause: nothing on this UART while others talk: wrong console or baud rate in the board "
+            "file, no power, or a core that does not run"
+        )
+    return (
+        "cause: nothing on any UART. A Release or MinSizeRel build of TF-M prints nothing in BL1 and "
+        "BL2; otherwise consoles, baud rate or power"
+    )
+
+
+def _waits_in_handshake(result: BootResult) -> bool:
+    return bool(result.reached) and result.reached[-1].stage == _IN_HANDSHAKE
+
+
+def _handshake(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
+    """Return who the RSEs wait for, by the rules of the release's handshake."""
+    release = release_for(board.release)
+    waiting = {n for n in boot.rses if _waits_in_handshake(boot.of(n))}
+    before = [n for n in boot.rses if not boot.of(n).ok and n not in waiting]
+    before = [n for n in before if not _passed_handshake(boot.of(n))]
+    lines = ["it is silent in the vHUK handshake, which prints nothing"]
+    if before:
+        lines.append(f"cause: {_names(before)} never got there, and RSE {SERVER} waits for every RSE")
+    elif release.reply is Reply.AT_ONCE and SERVER in waiting and waiting != {SERVER}:
+        clients = sorted(waiting - {SERVER})
+        lines.append(
+            f"cause: RSE {SERVER} answers each client at once and the others have their answer, so "
+            f"{_names(clients)} never sent a message that RSE {SERVER} could read: it does not "
+            "take part, its link is dead, or its GUK differs"
+            if waiting != set(boot.rses)
+            else f"cause: no client has an answer from RSE {SERVER}: it does not take part, or two "
+            "RSEs have its id (the same provisioning message on two dies)"
+        )
+    elif waiting == set(boot.rses):
+        lines.append(
+            f"cause: RSE {SERVER} collects the messages of all before it answers, and one is missing; "
+            "who that is cannot be seen from outside"
+        )
+    if not release.reports_missing_peer:
+        lines.append(f"why silence: {SERVER_WAITS_FOR_EVER.cause} [{SERVER_WAITS_FOR_EVER.id}]")
+        lines.append(f"to do: {SERVER_WAITS_FOR_EVER.todo}")
+    return lines
+
+
+def _passed_handshake(result: BootResult) -> bool:
+    return any(stage.stage in {"vhuk", "BL2", "runtime"} for stage in result.reached)
+
+
+def _names(rses: list[int]) -> str:
+    return " and ".join(f"RSE {rse}" for rse in rses)

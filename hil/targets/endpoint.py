@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the console of one RSE can be opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One console, as whoever opens it needs to know it."""
+
+    #: How to open it: a serial device, a raw TCP port, a telnet port or a file that grows.
+    kind: Literal["serial", "tcp", "telnet", "file"]
+    #: Device path, `host:port` or file path.
+    address: str
+    #: Only meaningful for a serial device.
+    baud: int = 115200

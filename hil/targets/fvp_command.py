@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of a model, from settings, prefixes found in it, images and start ports."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.errors import UsageError
+from hil.targets.fvp_parameters import ModelParameters
+from hil.targets.fvp_query import with_environment
+from hil.targets.fvp_settings import FvpSettings, Scalar
+from hil.targets.load import PlacedImage
+
+_PLACEHOLDER = re.compile(r"\{(id|rse|sysctrl|css|state|board)\}")
+_OF_AN_RSE = re.compile(r"\{(id|rse|sysctrl|css)\}")
+_SHOWN_PROBLEMS = 4
+_SECRET = re.compile(r"huk|guk|krtl|seed|secret|private|passw|token|licen", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What placeholders stand for.
+
+    Attributes:
+        prefixes: Prefix of each RSE by its id.
+        state: Folder of this run.
+        board: Folder of the board file.
+    """
+
+    prefixes: Mapping[int, str]
+    state: Path
+    board: Path
+
+    def of(self, text: str, rse: int | None = None, *, where: str) -> str:
+        """Text with its placeholders and environment variables replaced."""
+        values = {"state": str(self.state), "board": str(self.board)}
+        if rse is not None:
+            prefix = self.prefixes.get(rse)
+            if prefix is None:
+                raise UsageError(f"{where}: the model has no RSE {rse}")
+            sysctrl = prefix.rpartition(".")[0]
+            css = sysctrl.rpartition(".")[0]
+            values |= {"id": str(rse), "rse": prefix, "sysctrl": sysctrl, "css": css}
+
+        def value(match: re.Match[str]) -> str:
+            if not values.get(match[1]):
+                raise UsageError(f"{where}: {match[0]} has no value here, in {text!r}")
+            return values[match[1]]
+
+        return _PLACEHOLDER.sub(value, with_environment(text, where=where))
+
+
+def expand(values: Mapping[str, Scalar], names: Names, *, where: str) -> dict[str, str]:
+    """Parameters of a board file as the model takes them; those that name an RSE for each RSE."""
+    result: dict[str, str] = {}
+    for name, value in values.items():
+        text = scalar_text(value)
+        place = f"{where}.{name}"
+        if _OF_AN_RSE.search(name):
+            for rse in names.prefixes:
+                result[names.of(name, rse, where=place)] = names.of(text, rse, where=place)
+        elif _OF_AN_RSE.search(text):
+            raise UsageError(f"{place}: the value names an RSE ({text!r}), but the parameter none")
+        else:
+            result[names.of(name, where=place)] = names.of(text, where=place)
+    return result
+
+
+def scalar_text(value: Scalar) -> str:
+    """A value as models write it: bools are 1 and 0."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def check(parameters: Mapping[str, str], model: ModelParameters, *, version: str) -> None:
+    """Refuse parameters that the model would not take.
+
+    Raises:
+        UsageError: Names all of them, with the nearest that the model has.
+    """
+    problems = [p for name, value in parameters.items() if (p := model.problem(name, value))]
+    if problems:
+        raise UsageError(
+            f"launcher.parameters: {version} does not take {len(problems)} of them: "
+            + "; ".join(problems[:_SHOWN_PROBLEMS])
+            + ("; ..." if len(problems) > _SHOWN_PROBLEMS else "")
+        )
+
+
+def prefixes(
+    settings: FvpSettings, model: ModelParameters, rse_ids: Sequence[int]
+) -> dict[int, str]:
+    """Prefix of each RSE, fixed by the board file or found in the model.
+
+    Raises:
+        UsageError: There are more or fewer than the board has RSEs.
+    """
+    if settings.rse_prefixes is None:
+        return model.rse_prefixes(settings.rse_pattern, rse_ids)
+    given = settings.rse_prefixes
+    if len(given) != len(rse_ids):
+        raise UsageError(
+            f"launcher.rse_prefixes: the board has {len(rse_ids)} RSE(s), but there are "
+            f"{len(given)} prefixes: {', '.join(given)}"
+        )
+    return dict(zip(sorted(rse_ids), given, strict=True))
+
+
+def writable_images(settings: FvpSettings, names: Names) -> dict[str, tuple[Path | None, Path]]:
+    """Original and this run's copy, by the parameter that names the copy; None for a new file."""
+    sources = expand(settings.writable_images, names, where="launcher.writable_images")
+    return {
+        name: (names.board / source if source else None, names.state / f"{name}.img")
+        for name, source in sources.items()
+    }
+
+
+def parameters(
+    settings: FvpSettings, names: Names, model: ModelParameters, own: Mapping[str, str]
+) -> dict[str, str]:
+    """Every parameter that the model gets: the board file's and the launcher's own.
+
+    Raises:
+        UsageError: The board file sets what the launcher must set itself.
+    """
+    optional = expand(settings.optional_parameters, names, where="launcher.optional_parameters")
+    given = {name: value for name, value in optional.items() if name in model.types}
+    given |= expand(settings.parameters, names, where="launcher.parameters")
+    copies = writable_images(settings, names)
+    own = {**own, **{name: str(copy) for name, (_, copy) in copies.items()}}
+    if both := sorted(own.keys() & given.keys()):
+        raise UsageError(f"launcher.parameters: the launcher sets {', '.join(both)} itself")
+    return {**given, **own}
+
+
+def command_line(
+    binary: Path,
+    settings: FvpSettings,
+    names: Names,
+    parameters: Mapping[str, str],
+    images: Iterable[PlacedImage],
+) -> list[str]:
+    """Program and arguments, in a stable order."""
+    command = [str(binary)]
+    for name, value in parameters.items():
+        command += ["-C", f"{name}={value}"]
+    for image in images:
+        instance = names.of(settings.data_instance, image.rse, where="launcher.data_instance")
+        command += ["--data", f"{instance}={image.path}@{image.address:#x}"]
+    limits = {
+        "--timelimit": settings.timelimit,
+        "--simlimit": settings.simlimit,
+        "--cpulimit": settings.cpulimit,
+    }
+    for option, seconds in limits.items():
+        if seconds is not None:
+            command += [option, f"{seconds:g}"]
+    return [*command, *(names.of(word, where="launcher.args") for word in settings.args)]
+
+
+def shown(command: Iterable[str]) -> str:
+    """The command as a line that a shell takes, without secret values.
+
+    >>> shown(["FVP", "-C", "css0.rse.lcm.huk=0x1234", "-C", "ros.x=a b"])
+    "FVP -C 'css0.rse.lcm.huk=<hidden>' -C 'ros.x=a b'"
+    """
+    words = []
+    for word in command:
+        name, equals, _ = word.partition("=")
+        hide = equals and "/" not in name and _SECRET.search(name.rpartition(".")[2])
+        words.append(f"{name}=<hidden>" if hide else word)
+    return shlex.join(words)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in the way of starting a model, found without starting it; for `hil doctor`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.errors import DeviceError, HilError, UsageError
+from hil.targets import fvp_command, fvp_query
+from hil.targets.fvp_command import Names
+from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
+from hil.targets.fvp_parameters import ModelParameters
+from hil.targets.fvp_settings import FvpSettings
+
+#: What was looked at -> what mends it, unless the failure itself knows better.
+_FIXES = {
+    "model": "install the model, then set launcher.binary to its path or to ${VAR}",
+    "version": "run `{binary} --version` by hand until it prints its version",
+    "RSEs": "set launcher.rse_pattern or rse_prefixes after `{binary} --list-params`",
+    "parameters": "rename them after `{binary} --list-params`, or make them optional_parameters",
+    "writable images": "make the files, or give an empty text for new ones",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        ok: Whether it is as it must be.
+        what: What was looked at.
+        found: What was found.
+        fix: What mends it, None where nothing is to be done or known.
+    """
+
+    ok: bool
+    what: str
+    found: str
+    fix: str | None = None
+
+
+def preflight(settings: FvpSettings, rse_ids: Sequence[int], *, base: Path) -> list[Finding]:
+    """Look at binary, version, prefixes, parameters and files; ends where nothing more can be seen.
+
+    Args:
+        settings: `launcher` of the board file.
+        rse_ids: Ids of the board's RSEs.
+        base: Folder of the board file.
+    """
+    findings: list[Finding] = []
+    binary = settings.binary
+
+    def found(text: str) -> None:
+        findings.append(Finding(True, list(_FIXES)[len(findings)], text))
+
+    try:
+        path = fvp_query.find_binary(settings, base=base)
+        binary = str(path)
+        found(binary)
+        version = fvp_query.version(path, settings)
+        found(version)
+        model = fvp_query.parameters(path, settings)
+        prefixes = fvp_command.prefixes(settings, model, rse_ids)
+        found(", ".join(prefixes.values()))
+        names = Names(prefixes, base, base)
+        count = _check_parameters(settings, names, model, version)
+        found(f"all {count} exist in this model")
+        originals = _check_originals(settings, names)
+        if originals:
+            found(", ".join(originals))
+    except HilError as error:
+        what = list(_FIXES)[len(findings)]
+        hint = error.hint if isinstance(error, DeviceError) else None
+        fix = hint or _FIXES[what].replace("{binary}", binary)
+        findings.append(Finding(False, what, str(error), fix))
+    return findings
+
+
+def _check_originals(settings: FvpSettings, names: Names) -> list[str]:
+    """Originals of the files which the model writes; raises UsageError if one is missing."""
+    originals = [o for o, _ in fvp_command.writable_images(settings, names).values() if o]
+    for original in originals:
+        if not original.is_file():
+            raise UsageError(f"launcher.writable_images: no file {original}")
+    return [str(original) for original in originals]
+
+
+def _check_parameters(
+    settings: FvpSettings, names: Names, model: ModelParameters, version: str
+) -> int:
+    """Number of parameters that would be given; raises UsageError if the model refuses one."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = Names(names.prefixes, Path(folder), names.board)
+        own = (
+            TerminalConsoles(settings.console, names, model).parameters
+            if settings.console.kind == "terminal"
+            else FileConsoles(settings.console, names, model, start=0).parameters
+        )
+        parameters = fvp_command.parameters(settings, names, model, own)
+    fvp_command.check(parameters, model, version=version)
+    return len(parameters)

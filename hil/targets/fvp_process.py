@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One running model: its output drained, its life watched, its end certain.
+
+A model whose stdout nobody reads stops simulating, so a thread drains it into a log file from the
+first byte on. It gets a pseudo-terminal because C programs hold back their lines in a pipe. Its
+end is asked for in three tones (SIGINT is the clean stop of a model), each with a time limit, and
+always takes the whole process group with it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tty
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hil.errors import DeviceError
+from hil.targets.fvp_settings import FvpTimeouts
+
+_LEASH = Path(__file__).with_name("fvp_leash.py")
+_KEPT_LINES = 40
+_POLL_SECONDS = 0.02
+_LAST_WORDS_SECONDS = 1
+_STANDSTILL_SECONDS = 2
+
+
+def leash(command: list[str], env: Mapping[str, str]) -> list[str]:
+    """Command that runs another one which dies with the thread that starts it.
+
+    The additions to the environment are the model's alone: its library path would break the
+    interpreter of the leash.
+    """
+    added = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
+    return [sys.executable, "-I", "-S", str(_LEASH), "exec", str(os.getpid()), *added, *command]
+
+
+class ModelProcess:
+    """A model in its own session and process group.
+
+    Args:
+        command: Program and arguments.
+        cwd: Working directory.
+        env: Additions to the environment.
+        log: File that receives everything it prints, appended.
+        on_text: Called with each piece of output, in the thread that drains it.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        on_text: Callable[[str], None],
+    ) -> None:
+        self._command = command
+        self._cwd = cwd
+        self._env = dict(env)
+        self._log = log
+        self._on_text = on_text
+        self._changed = threading.Condition()
+        self._lines: deque[str] = deque([""], maxlen=_KEPT_LINES)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
+        self._failure: OSError | None = None
+        self._closing = False
+        # The kernel ties the leash to the thread that forks, so this thread lives with the model.
+        self._thread = threading.Thread(target=self._live, name="fvp output", daemon=True)
+        self._thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._process or self._failure)
+        if self._failure:
+            raise DeviceError(str(self._failure), operation="start the model") from self._failure
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of its group."""
+        if self._process is None:
+            raise DeviceError("the model is not started")
+        return self._process.pid
+
+    def status(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return process.returncode if process else None
+        # Reaped at the end only: until then nobody else can get the id of the group.
+        try:
+            state = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return process.returncode
+        if state is None:
+            return None
+        return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait for a condition on its output; False after the time limit or when it ended."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not condition():
+                left = deadline - time.monotonic()
+                if left <= 0 or self.status() is not None:
+                    break
+                self._changed.wait(min(left, 0.2))
+        if self.status() is not None:
+            # What it said last explains its end.
+            self._thread.join(_LAST_WORDS_SECONDS)
+        with self._changed:
+            return condition()
+
+    def tail(self, count: int = 8) -> str:
+        """Its last lines that are not blank."""
+        with self._changed:
+            lines = [line.strip() for line in self._lines if line.strip()]
+        return " | ".join(lines[-count:])
+
+    def freeze(self) -> None:
+        """Stop it where it is; what connects meanwhile waits in its sockets."""
+        self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + _STANDSTILL_SECONDS
+        flags = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while not os.waitid(os.P_PID, self.pid, flags) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def end(self, timeouts: FvpTimeouts) -> str:
+        """End it and its group; returns what it took ("exit" when it had ended by itself).
+
+        Raises:
+            DeviceError: It survived even SIGKILL.
+        """
+        if self._process is None or self._process.returncode is not None:
+            return "exit"
+        took = "exit"
+        ladder = (
+            (signal.SIGINT, timeouts.interrupt),
+            (signal.SIGTERM, timeouts.terminate),
+            (signal.SIGKILL, timeouts.kill),
+        )
+        for number, seconds in ladder:
+            if self.status() is not None:
+                break
+            took = number.name
+            self._signal(number)
+            self._signal(signal.SIGCONT)
+            self._wait_for_end(seconds)
+        if self.status() is None:
+            raise DeviceError(
+                f"process {self.pid} does not end on SIGKILL",
+                operation="stop the model",
+                hint="the host keeps it in the kernel; see ps -o pid,stat,wchan",
+            )
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._closing = True
+        self._thread.join(timeouts.kill)
+        if self._watcher:
+            self._watcher.communicate(b"end", timeout=timeouts.kill)
+        return took
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return
+
+    def _wait_for_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.status() is None and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _live(self) -> None:
+        try:
+            master, slave = os.openpty()
+            try:
+                tty.setraw(slave)
+                process = self._spawn(slave)
+            finally:
+                os.close(slave)
+        except OSError as error:
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+            return
+        with self._changed:
+            self._process = process
+            self._changed.notify_all()
+        try:
+            with self._log.open("ab", buffering=0) as log:
+                while data := self._read(master):
+                    log.write(data)
+                    self._take(data.decode(errors="replace"))
+        finally:
+            os.close(master)
+        # Stdout may be closed long before the end.
+        while self.status() is None and not self._closing:
+            time.sleep(0.1)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _spawn(self, slave: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            leash(self._command, self._env),
+            cwd=self._cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        try:
+            self._watcher = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_LEASH), "watch", str(process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            process.kill()
+            process.wait()
+            raise
+        return process
+
+    def _read(self, master: int) -> bytes:
+        """Next piece of output; empty when there will be none."""
+        while not select.select([master], [], [], 0.2)[0]:
+            # A process that left the group may hold the terminal open for ever.
+            if self._closing:
+                return b""
+        try:
+            return os.read(master, 65536)
+        except OSError:
+            return b""
+
+    def _take(self, text: str) -> None:
+        with self._changed:
+            first, *more = text.split("\n")
+            self._lines[-1] += first
+            self._lines.extend(more)
+            self._on_text(text)
+            self._changed.notify_all()

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that the harness starts: each in a group of its own, none outlives the harness."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from hil.errors import DeviceError
+from hil.targets import fvp_leash
+
+#: Seconds from SIGTERM to SIGKILL, and from there to giving up.
+TERMINATE_LIMIT = 3.0
+KILL_LIMIT = 3.0
+
+Line = Callable[[str], None]
+
+
+def find_program(name: str) -> Path | None:
+    """Return the program of that name, None where there is none.
+
+    A name without a folder is looked for beside the running Python first: a virtual environment's
+    programs belong together, also when it is not activated.
+    """
+    if "/" in name:
+        return Path(name) if os.access(name, os.X_OK) else None
+    beside = Path(sys.executable).parent / name
+    if os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which(name)
+    return Path(found) if found else None
+
+
+class Child:
+    """One process with its output read line by line.
+
+    Its standard input is a pipe that stays open as long as the harness lives.
+
+    Args:
+        command: Program and arguments.
+        name: What messages call it.
+        env: Its environment; the harness's own by default.
+        cwd: Its working directory.
+        line: Called in a thread of its own with each line of output, without the line end.
+        errors: The same for standard error; by default that is part of the output.
+        leash: Whether the kernel ends it when the thread that started it ends.
+
+    Raises:
+        DeviceError: It cannot be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        name: str,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        line: Line | None = None,
+        errors: Line | None = None,
+        leash: bool = True,
+    ) -> None:
+        self.name = name
+        python = [sys.executable, "-I", "-S", str(fvp_leash.__file__)]
+        leashed = [*python, "exec", str(os.getpid())] if leash else []
+        try:
+            self._process = subprocess.Popen(
+                [*leashed, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if errors else subprocess.STDOUT,
+                env=dict(env) if env is not None else None,
+                cwd=cwd,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeviceError(
+                f"{command[0]}: {error.strerror}", operation=f"start {name}"
+            ) from error
+        self._readers = [self._read(self._process.stdout, line, "out")]
+        if errors:
+            self._readers.append(self._read(self._process.stderr, errors, "err"))
+
+    @property
+    def pid(self) -> int:
+        """Number of the process and of its group."""
+        return self._process.pid
+
+    def returncode(self) -> int | None:
+        """Return the exit status, None while it runs."""
+        return self._process.poll()
+
+    def write(self, text: str) -> None:
+        """Write to its standard input.
+
+        Raises:
+            DeviceError: It has ended.
+        """
+        stream = self._process.stdin
+        try:
+            if stream is None:
+                raise BrokenPipeError
+            stream.write(text.encode())
+            stream.flush()
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"{self.name} has ended", operation="write") from error
+
+    def kill(self) -> None:
+        """End it and everything in its group at once."""
+        self._signal(signal.SIGKILL)
+        self._finish(KILL_LIMIT)
+
+    def stop(self, limit: float = TERMINATE_LIMIT) -> None:
+        """End it and everything in its group, politely first; may be called twice."""
+        if self.returncode() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(limit)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+        # Whatever it left behind in its group.
+        self._signal(signal.SIGKILL)
+        self._finish(KILL_LIMIT)
+
+    def wait(self, limit: float) -> int | None:
+        """Wait for its end; return the exit status, None when it still runs after `limit`."""
+        try:
+            return self._process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def _finish(self, limit: float) -> None:
+        if self.wait(limit) is None:
+            raise DeviceError(f"{self.name} (pid {self.pid}) does not end", operation="stop")
+        for reader in self._readers:
+            reader.join(limit)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                _close(stream)
+
+    def _read(self, stream: IO[bytes] | None, line: Line | None, which: str) -> threading.Thread:
+        def read() -> None:
+            for raw in stream or ():
+                if line is not None:
+                    line(raw.decode(errors="replace").rstrip("\r\n"))
+
+        thread = threading.Thread(target=read, name=f"{self.name}-{which}", daemon=True)
+        thread.start()
+        return thread
+
+
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        return

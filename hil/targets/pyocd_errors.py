@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pyOCD's exceptions to one sentence and what to do about it.
+
+Only the worker process imports this module: it imports pyOCD.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyocd.core import exceptions
+
+#: Everything that pyOCD and its drivers are known to raise for a failing probe, chip or file.
+PYOCD_ERRORS = (
+    exceptions.Error,
+    OSError,
+    ValueError,
+    KeyError,
+    AssertionError,
+    AttributeError,
+    TypeError,
+    IndexError,
+)
+
+
+class Refusal(Exception):  # noqa: N818 - it is carried to the harness, where it is a DeviceError
+    """Something that the launcher's own checks refuse.
+
+    Args:
+        message: What was found and what was expected.
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An exception in words."""
+
+    message: str
+    hint: str | None = None
+
+
+#: First match counts: exception class, part of its text, what to do.
+_HINTS: tuple[tuple[type[BaseException], str, str], ...] = (
+    (
+        exceptions.ProbeDisconnected,
+        "",
+        "the probe has been unplugged or its server has lost it; plug it in and run again",
+    ),
+    (ConnectionRefusedError, "", "nothing listens there; start the probe server or the board"),
+    (ConnectionError, "", "the probe server ended; start it again"),
+    (exceptions.Error, "Target not detected", "check power, cable and frequency of the board"),
+    (
+        exceptions.DebugError,
+        "No cores were discovered",
+        "debug access is locked, or the reset line or the supply holds the chip",
+    ),
+    (exceptions.TargetSupportError, "", "check launcher.target, launcher.user_script and .pack"),
+    (
+        exceptions.FlashEraseFailure,
+        "",
+        "the flash refuses to be erased: check write protection and the flash algorithm",
+    ),
+    (
+        exceptions.FlashProgramFailure,
+        "",
+        "the flash refuses the data: check write protection and the flash algorithm",
+    ),
+    (
+        exceptions.FlashFailure,
+        "init",
+        "the flash algorithm does not start: is launcher.target the chip on this board?",
+    ),
+    (
+        exceptions.TransferFaultError,
+        "",
+        "nothing answers there: memory without power or clock, or protected",
+    ),
+    (exceptions.TransferTimeoutError, "", "the bus does not answer; try a lower frequency"),
+    (exceptions.ProbeError, "in use", "another program has the probe open; end it"),
+)
+
+
+def explain(error: BaseException) -> Explanation:
+    """Return the message of an exception, with its class where the text alone says little."""
+    if isinstance(error, Refusal):
+        return Explanation(error.message, error.hint)
+    text = str(error).strip()
+    for kind, part, hint in _HINTS:
+        if isinstance(error, kind) and part in text:
+            return Explanation(_named(error, text), hint)
+    return Explanation(_named(error, text))
+
+
+def _named(error: BaseException, text: str) -> str:
+    name = type(error).__name__
+    if isinstance(error, exceptions.TransferFaultError) and error.fault_address is not None:
+        return f"bus fault at {error.fault_address:#010x} ({text})"
+    if isinstance(error, (exceptions.Error, OSError)) and text:
+        return text
+    return f"{name}: {text}" if text else name

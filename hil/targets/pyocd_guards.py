@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pyOCD does not check by itself, checked before and after it programs.
+
+pyOCD 0.46 skips data outside the memory map, never verifies, accepts unknown options, and lets
+some builtin targets fill a page buffer that is still being programmed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hil.targets.pyocd_errors import Refusal
+
+#: Bytes that are read back at a time.
+CHUNK = 0x10000
+
+_CPUID, _VTOR = 0xE000ED00, 0xE000ED08
+
+
+def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse options that pyOCD does not know, and values of the wrong type.
+
+    Args:
+        options: What the board file says.
+        known: pyOCD's table by name; each entry has `type`.
+    """
+    for name, value in options.items():
+        if name not in known:
+            raise Refusal(f"launcher.options: pyOCD has no option {name!r}", _nearest(name, known))
+        kinds = known[name].type
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        fits = type(value) in kinds or (float in kinds and type(value) is int)
+        if not fits:
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            raise Refusal(f"launcher.options.{name}: {value!r} given, {expected} expected")
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str | None:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else None
+
+
+def check_identity(target: Any, expected: Mapping[str, int | None]) -> dict[str, int]:
+    """Compare what the chip says about itself with what the board file expects; return it."""
+    found = {"dpidr": target.dp.dpidr.idr, "cpuid": target.read32(_CPUID)}
+    for name, value in found.items():
+        wanted, mask = expected.get(name), expected.get(f"{name}_mask") or 0
+        if wanted is not None and (value ^ wanted) & mask:
+            message = (
+                f"{name.upper()} is {value:#010x}, expected {wanted:#010x} (mask {mask:#010x})"
+            )
+            raise Refusal(message, "this is not the chip of the board file; nothing was erased")
+    return found
+
+
+def check_images(memory_map: Any, images: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse images that do not lie wholly in a memory of their kind, or that overlap."""
+    taken: list[tuple[int, int, str]] = []
+    for image in images:
+        name, start, size = image["name"], image["address"], image["size"]
+        if size <= 0:
+            raise Refusal(f"image {name}: the file is empty")
+        end = start + size
+        for other_start, other_end, other in taken:
+            if start < other_end and other_start < end:
+                raise Refusal(
+                    f"image {name} at {start:#010x}..{end - 1:#010x} overlaps {other} "
+                    f"at {other_start:#010x}..{other_end - 1:#010x}",
+                    "check the addresses of the images in the board file",
+                )
+        taken.append((start, end, name))
+        _check_range(memory_map, image["memory"], name, start, end)
+
+
+def _check_range(memory_map: Any, memory: str, name: str, start: int, end: int) -> None:
+    address = start
+    while address < end:
+        region = memory_map.get_region_for_address(address)
+        kind = "nothing" if region is None else region.type.name.lower()
+        fits = region is not None and (region.is_flash if memory == "flash" else region.is_ram)
+        if region is None or not fits or (memory == "flash" and region.flash is None):
+            raise Refusal(
+                f"image {name} ({end - start} bytes at {start:#010x}) needs {memory} at "
+                f"{address:#010x}, the target type has {kind} there",
+                "memory: " + "; ".join(_describe(region) for region in memory_map),
+            )
+        address = region.end + 1
+
+
+def _describe(region: Any) -> str:
+    return f"{region.name} {region.type.name.lower()} {region.start:#010x}..{region.end:#010x}"
+
+
+def tame_flash(memory_map: Any) -> list[str]:
+    """Turn off what is unsafe in the target's flash settings; return what was turned off."""
+    notes = []
+    for region in memory_map:
+        flash = getattr(region, "flash", None) if region.is_flash else None
+        if flash is None:
+            continue
+        flash.use_analyzer = False
+        buffers = sorted(flash.page_buffers)
+        gaps = [b - a for a, b in itertools.pairwise(buffers)]
+        if flash.double_buffer_supported and gaps and min(gaps) < region.page_size:
+            flash.double_buffer_supported = False
+            notes.append(
+                f"{region.name}: page buffers are {min(gaps):#x} apart, pages have "
+                f"{region.page_size:#x} bytes; double buffering is off"
+            )
+    return notes
+
+
+def read_image(image: Mapping[str, Any]) -> bytes:
+    """Return the content of an image's file; it must be the one that was planned."""
+    data = Path(image["path"]).read_bytes()
+    if hashlib.sha256(data).hexdigest() != image["sha256"]:
+        raise Refusal(
+            f"image {image['name']}: {image['path']} has changed since the load was planned",
+            "do not build while the harness loads; run again",
+        )
+    return data
+
+
+def read_back(target: Any, image: Mapping[str, Any], data: bytes) -> str:
+    """Compare the device's memory with the image; return the digest of what stands there."""
+    found = bytearray()
+    while len(found) < len(data):
+        size = min(CHUNK, len(data) - len(found))
+        found += bytes(target.read_memory_block8(image["address"] + len(found), size))
+    if found != data:
+        wrong = [i for i, (a, b) in enumerate(zip(found, data, strict=True)) if a != b]
+        first = wrong[0]
+        raise Refusal(
+            f"image {image['name']}: read back {found[first]:#04x} at "
+            f"{image['address'] + first:#010x}, the file has {data[first]:#04x}; "
+            f"{len(wrong)} of {len(data)} bytes differ",
+            "the memory or its flash algorithm is not to be trusted",
+        )
+    return hashlib.sha256(found).hexdigest()
+
+
+def check_at_reset_vector(target: Any) -> int:
+    """Refuse a core that is not halted at its reset vector; return the PC."""
+    state = target.get_state().name
+    if state != "HALTED":
+        raise Refusal(
+            f"the core is {state.lower()} after a reset with reset catch",
+            "it cannot be held; is the reset line connected, is debug access open?",
+        )
+    pc = int(target.read_core_register("pc"))
+    vectors = target.read32(_VTOR)
+    entry = target.read32(vectors + 4) & ~1
+    if pc != entry:
+        raise Refusal(
+            f"the core is halted at {pc:#010x}, not at its reset vector {entry:#010x}",
+            "the reset did not happen; try the other launcher.reset_type",
+        )
+    return pc

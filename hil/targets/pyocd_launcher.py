@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives boards through pyOCD: one debug probe and one worker process for each RSE."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hil.errors import DeviceError
+from hil.targets.launcher import OpenConsole, ResetKind
+from hil.targets.load import LoadedImage, LoadPlan, LoadReport
+from hil.targets.pyocd_crew import Crew
+from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
+
+#: Seconds for saying goodbye to the probes when everything ends.
+_STOP_LIMIT = 3.0
+
+
+class PyocdLauncher:
+    """A `Launcher`; see there for the contract.
+
+    Loading takes hold of every RSE before it changes any, so that no RSE still runs and talks to
+    one that is being loaded.
+
+    Args:
+        settings: The launcher's part of the board file.
+        rses: All RSEs of the system.
+    """
+
+    capabilities: frozenset[str] = frozenset(
+        {"load", "load-ram", "read-back", "reset", "reset-one", "hold", "nreset"}
+    )
+
+    def __init__(self, settings: PyocdSettings, rses: Sequence[PyocdRse]) -> None:
+        self._settings = settings
+        self._limits = settings.timeouts
+        self._rses = {rse.id: rse for rse in rses}
+        self._crew = Crew(settings, rses)
+        self._held: set[int] = set()
+        self._lock = threading.RLock()
+
+    def load(self, plan: LoadPlan) -> LoadReport:
+        """Program and read back all images, all RSEs at once; leave every RSE held."""
+        with self._lock:
+            started = time.monotonic()
+            self._hold(self._rses, "hold")
+            requests = {
+                rse: {"command": "load", "images": [_as_json(i) for i in plan.for_rse(rse)]}
+                for rse in self._rses
+            }
+            megabytes = max(
+                (sum(i.size for i in plan.for_rse(rse)) / (1 << 20) for rse in self._rses),
+                default=0,
+            )
+            limit = self._limits.load + megabytes * self._limits.load_per_mb
+            self._held.clear()  # while a flash algorithm may stand in the way
+            results = self._ask("load", requests, limit)
+            self._held.update(results)
+            images = tuple(
+                LoadedImage(image, digest, digest == image.sha256, "read-back")
+                for image in plan.images
+                for digest in (results[image.rse]["digests"][image.name],)
+            )
+            return LoadReport(images, time.monotonic() - started, dict(self._crew.versions))
+
+    def start(self, open_console: OpenConsole) -> None:
+        """Open every console, then let all RSEs go together."""
+        with self._lock:
+            self._hold(self._rses.keys() - self._held, "hold")
+            for rse in self._rses.values():
+                open_console(rse.id, rse.console)
+            self._release(self._rses)
+
+    def reset(self, rse: int | None = None, kind: ResetKind = "system") -> None:
+        """Reset one RSE, or hold all and release all."""
+        with self._lock:
+            concerned = self._rses.keys() if rse is None else {rse}
+            self._hold(concerned, "reset", kind)
+            self._release(concerned)
+
+    def hold(self, rse: int) -> None:
+        """Keep one RSE at its reset vector."""
+        with self._lock:
+            self._hold({rse}, "hold")
+
+    def release(self, rse: int) -> None:
+        """Let a held RSE run."""
+        with self._lock:
+            if rse in self._held:
+                self._release({rse})
+
+    def stop(self) -> None:
+        """Detach from all probes and end all workers; a held RSE stays held."""
+        with self._lock:
+            self._crew.stop(_STOP_LIMIT)
+            self._held.clear()
+
+    def alive(self, rse: int) -> str | None:
+        """Return None while the board answers, else one sentence why not."""
+        with self._lock:
+            console = self._rses[rse].console
+            if console.kind == "serial" and not Path(console.address).exists():
+                return f"the serial device {console.address} of RSE {rse} is gone"
+            try:
+                self._ask("ask the probe", {rse: {"command": "ping"}}, self._limits.probe)
+            except DeviceError as error:
+                return str(error)
+            return None
+
+    def _hold(self, rses: Iterable[int], operation: str, kind: ResetKind | None = None) -> None:
+        requests = {rse: {"command": "hold", "kind": kind} for rse in sorted(rses)}
+        self._ask(operation, requests, self._limits.open + self._limits.reset)
+        self._held.update(requests)
+
+    def _release(self, rses: Iterable[int]) -> None:
+        requests = {rse: {"command": "release"} for rse in sorted(rses)}
+        self._held.difference_update(requests)
+        self._ask("release", requests, self._limits.release)
+
+    def _ask(self, operation: str, requests: dict[int, Any], limit: float) -> dict[int, Any]:
+        try:
+            return self._crew.ask(operation, requests, limit)
+        except DeviceError:
+            # A worker that was ended took its hold with it.
+            self._held = {rse for rse in self._held if self._crew.running(rse)}
+            raise
+
+
+def _as_json(image: Any) -> dict[str, Any]:
+    return {**asdict(image), "path": str(image.path.absolute())}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One chip in pyOCD's hands; runs in a worker process, which alone imports pyOCD."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyocd
+from pyocd.core.options import OPTIONS_INFO
+from pyocd.core.session import Session
+from pyocd.core.target import Target
+from pyocd.flash.loader import MemoryLoader
+from pyocd.probe.aggregator import PROBE_CLASSES, DebugProbeAggregator
+
+from hil.targets import pyocd_guards as guards
+from hil.targets.pyocd_errors import PYOCD_ERRORS, Refusal
+
+_LOG = logging.getLogger(__name__)
+
+#: Never CORE: Armv8-M has no VECTRESET, so that pyOCD's core reset does nothing and says nothing.
+_RESETS = {"system": Target.ResetType.SYSTEM, "nreset": Target.ResetType.HARDWARE}
+
+#: A user script that does nothing; without one pyOCD takes any pyocd_user.py that lies about.
+_NO_SCRIPT = "/dev/null"
+
+
+def find_probe(unique_id: str) -> Any:
+    """Return the probe with exactly this id; pyOCD itself takes any id that contains it.
+
+    Raises:
+        Refusal: There is none; says which there are.
+    """
+    if unique_id.startswith("remote:"):
+        return DebugProbeAggregator.get_probe_with_id(unique_id)
+    kind, colon, rest = unique_id.partition(":")
+    typed = bool(colon) and kind.lower() in {name.lower() for name in PROBE_CLASSES}
+    connected = DebugProbeAggregator.get_all_connected_probes()
+    probes = DebugProbeAggregator.get_all_connected_probes(unique_id) if typed else connected
+    for probe in probes:
+        if probe.unique_id == (rest if typed else unique_id):
+            return probe
+    found = ", ".join(sorted(probe.unique_id for probe in connected)) or "none"
+    raise Refusal(
+        f"no debug probe with the unique id {unique_id!r}; connected: {found}",
+        "`pyocd list` shows the ids; the board file needs the whole id",
+    )
+
+
+class Chip:
+    """Opens, loads, holds and releases one chip.
+
+    Args:
+        probe: Unique id of the probe.
+        settings: The launcher's settings as JSON.
+    """
+
+    def __init__(self, probe: str, settings: Mapping[str, Any]) -> None:
+        self._probe = probe
+        self._settings = settings
+        self._session: Any = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a session with the chip is open."""
+        return self._session is not None
+
+    def ping(self) -> dict[str, Any]:
+        """Ask the probe whether a chip answers; does not disturb a running core."""
+        if self._session is not None:
+            return {"state": self._session.target.get_state().name.lower()}
+        session = self._new_session(self._settings["connect_mode"])
+        try:
+            session.open(init_board=False)
+            session.target.dp.connect()
+            return {"dpidr": session.target.dp.dpidr.idr}
+        finally:
+            _close(session)
+
+    def hold(self, kind: str | None) -> dict[str, Any]:
+        """Stop the core at its reset vector.
+
+        Args:
+            kind: The reset to use; None: whatever the connect mode does.
+        """
+        mode = self._settings["connect_mode"]
+        if self._session is None:
+            self._open(mode if kind is None else "attach")
+            fresh = kind is None and mode == "under-reset"
+        else:
+            fresh = False
+        if not fresh:
+            self._reset(kind or self._settings["reset_type"])
+        target = self._session.target
+        return {"pc": guards.check_at_reset_vector(target)}
+
+    def load(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Program flash, read back, reset, write RAM, read back; the core stays halted."""
+        target, memory_map = self._session.target, self._session.target.memory_map
+        guards.check_images(memory_map, images)
+        notes = guards.tame_flash(memory_map)
+        contents = {image["name"]: guards.read_image(image) for image in images}
+        digests: dict[str, str] = {}
+        flash = [image for image in images if image["memory"] == "flash"]
+        if flash:
+            loader = MemoryLoader(
+                self._session,
+                chip_erase="sector",
+                smart_flash=self._settings["smart_flash"],
+                trust_crc=False,
+                keep_unwritten=self._settings["keep_unwritten"],
+            )
+            for image in flash:
+                loader.add_data(image["address"], list(contents[image["name"]]))
+            loader.commit()
+            self._clean_up(memory_map)
+        for image in flash:
+            digests[image["name"]] = guards.read_back(target, image, contents[image["name"]])
+        # The flash algorithm has used RAM and core; what goes into RAM is written after it.
+        self._reset(self._settings["reset_type"])
+        guards.check_at_reset_vector(target)
+        for image in images:
+            if image["memory"] == "ram":
+                data = contents[image["name"]]
+                target.write_memory_block8(image["address"], list(data))
+                digests[image["name"]] = guards.read_back(target, image, data)
+        return {"digests": digests, "notes": notes}
+
+    def release(self) -> dict[str, Any]:
+        """Let the core run and detach from it."""
+        self._session.target.resume()
+        self._session.options.set("resume_on_disconnect", True)
+        session, self._session = self._session, None
+        _close(session)
+        return {}
+
+    def close(self) -> dict[str, Any]:
+        """Detach; a held core stays halted."""
+        session, self._session = self._session, None
+        if session is not None:
+            _close(session)
+        return {}
+
+    def _open(self, mode: str) -> None:
+        session = self._new_session(mode)
+        try:
+            session.open()
+            guards.check_identity(session.target, self._settings["expect_identity"])
+        except BaseException:
+            _close(session)
+            raise
+        self._session = session
+
+    def _new_session(self, mode: str) -> Any:
+        settings = self._settings
+        guards.check_options(settings["options"], OPTIONS_INFO)
+        options: dict[str, Any] = {
+            **settings["options"],
+            "target_override": settings["target"],
+            "connect_mode": mode,
+            "resume_on_disconnect": False,
+            "hide_programming_progress": True,
+            "auto_unlock": False,
+            "no_config": True,
+            "project_dir": "/",
+            "user_script": settings["user_script"] or _NO_SCRIPT,
+            "pack": list(settings["pack"]) or None,
+            "frequency": settings["frequency"],
+        }
+        return Session(find_probe(self._probe), options=options)
+
+    def _reset(self, kind: str) -> None:
+        self._session.target.reset_and_halt(_RESETS[kind])
+
+    @staticmethod
+    def _clean_up(memory_map: Any) -> None:
+        for region in memory_map:
+            if region.is_flash and region.flash is not None:
+                region.flash.cleanup()
+
+
+def _close(session: Any) -> None:
+    """Close, also when the probe is already gone: pyOCD then raises from close itself."""
+    try:
+        session.close()
+    except PYOCD_ERRORS as error:
+        _LOG.debug("closing the session: %s", error)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what works here."""
+    return {"pyocd": pyocd.__version__}

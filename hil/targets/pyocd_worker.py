@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that holds one probe: `python -m hil.targets.pyocd_worker`.
+
+Reads requests from standard input, answers on standard output, one JSON object a line; what pyOCD
+prints goes to standard error. Ends with its standard input, so that it cannot outlive the harness.
+One process for each probe, because pyOCD changes the working directory, keeps one current session,
+and cannot be interrupted when a probe hangs.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from hil.targets import pyocd_watch
+from hil.targets.pyocd_errors import PYOCD_ERRORS, Explanation, Refusal, explain
+from hil.targets.pyocd_session import Chip, versions
+
+_GONE = Explanation(
+    "the probe server closed the connection", "the probe server or the board ended; start it again"
+)
+
+
+class _Warnings(logging.Handler):
+    """Keeps pyOCD's last warnings: they often say more than its exception."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last: collections.deque[str] = collections.deque(maxlen=3)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last.append(record.getMessage())
+
+
+class _Replies:
+    """Writes replies; one at a time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        self._write({"ok": True, "result": result})
+
+    def failure(self, why: Explanation) -> None:
+        self._write({"ok": False, "message": why.message, "hint": why.hint})
+
+    def _write(self, reply: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._stream.write(json.dumps(reply) + "\n")
+            self._stream.flush()
+
+
+def _read_requests(requests: queue.Queue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        requests.put(json.loads(line))
+    os._exit(0)  # the harness has gone, and pyOCD may hang in another thread
+
+
+def _carry_out(
+    commands: Mapping[str, Callable[..., dict[str, Any]]], request: dict[str, Any]
+) -> dict[str, Any]:
+    name = request.pop("command")
+    if name not in commands:
+        raise Refusal(f"unknown command {name!r}")
+    return commands[name](**request)
+
+
+def main() -> int:
+    """Serve until standard input ends."""
+    replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)
+    warnings = _Warnings()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger().addHandler(warnings)
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_read_requests, args=(requests,), name="requests", daemon=True).start()
+
+    def gone() -> None:
+        replies.failure(_GONE)
+        os._exit(1)
+
+    start = requests.get()
+    chip = Chip(start["probe"], start["settings"])
+    if str(start["probe"]).startswith("remote:"):
+        pyocd_watch.watch(gone)
+    replies.result({"versions": versions()})
+    commands: dict[str, Callable[..., dict[str, Any]]] = {
+        "ping": chip.ping,
+        "hold": chip.hold,
+        "load": chip.load,
+        "release": chip.release,
+        "close": chip.close,
+    }
+    while True:
+        request = requests.get()
+        warnings.last.clear()
+        try:
+            replies.result(_carry_out(commands, request))
+        except (Refusal, *PYOCD_ERRORS) as error:
+            why = explain(error)
+            said = [text for text in warnings.last if text not in why.message]
+            message = "; ".join([why.message, *(f"pyOCD: {text}" for text in said)])
+            replies.failure(Explanation(message, why.hint))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening the source of a console by its kind and address, with errors that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from hil.errors import DeviceError, UsageError
+from hil.uart.sources import FileSource, SerialSource, Source, TcpSource, TelnetSource
+
+#: Seconds that a TCP connection may take.
+CONNECT_TIMEOUT = 5.0
+
+
+def open_source(kind: str, address: str, baud: int = 115200) -> Source:
+    """Open what a console is attached to.
+
+    Args:
+        kind: "serial", "tcp", "telnet" or "file".
+        address: A device path, `host:port`, or the path of a file that grows (it may appear later).
+        baud: Speed of a serial device.
+
+    Raises:
+        DeviceError: It is missing, busy, not permitted, or nobody answers.
+        UsageError: The kind or the form of the address is wrong.
+    """
+    opener = _OPENERS.get(kind)
+    if opener is None:
+        known = ", ".join(_OPENERS)
+        raise UsageError(f"console kind {kind!r} is unknown; expected one of {known}")
+    return opener(address, baud)
+
+
+def _open_serial(address: str, baud: int) -> Source:
+    import serial
+
+    try:
+        port = serial.Serial(address, baud, timeout=0, exclusive=True)
+    except serial.SerialException as error:
+        raise _serial_error(address, error) from error
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{address}: {baud} baud cannot be set: {error}") from error
+    return SerialSource(port)
+
+
+def _serial_error(address: str, error: OSError) -> DeviceError:
+    number = error.errno
+    if number is None and "lock" in str(error):
+        number = errno.EBUSY
+    what, hint = _SERIAL_ERRORS.get(
+        number or 0, (str(error), "check the cable and that it is a serial device")
+    )
+    return DeviceError(f"{address}: {what}", operation="open console", hint=hint)
+
+
+_BUSY = (
+    "in use by another program",
+    "end the other user (see `fuser`); another run, a terminal program or ModemManager",
+)
+#: errno of an open: what it means for a serial device, what to do.
+_SERIAL_ERRORS: dict[int, tuple[str, str]] = {
+    errno.ENOENT: (
+        "no such device",
+        "plug the adapter in; prefer the stable name under /dev/serial/by-id",
+    ),
+    errno.ENODEV: ("the device has gone", "plug the adapter in again"),
+    errno.ENXIO: ("the device has gone", "plug the adapter in again"),
+    errno.EACCES: (
+        "permission denied",
+        "add yourself to the group of the device, mostly `dialout`, and log in again",
+    ),
+    errno.EPERM: (
+        "permission denied",
+        "add yourself to the group of the device, mostly `dialout`, and log in again",
+    ),
+    errno.EBUSY: _BUSY,
+    errno.EAGAIN: _BUSY,
+    errno.ENOTTY: ("not a serial device", "check the path in the board file"),
+    errno.EISDIR: ("a folder, not a serial device", "check the path in the board file"),
+}
+
+
+def _connect(address: str) -> socket.socket:
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"console address {address!r}: expected host:port, e.g. 127.0.0.1:5000")
+    try:
+        return socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT)
+    except TimeoutError as error:
+        raise DeviceError(
+            f"{address}: no answer within {CONNECT_TIMEOUT:g} s",
+            operation="open console",
+            hint="check the host, its firewall and the port",
+        ) from error
+    except OSError as error:
+        raise DeviceError(
+            f"{address}: {error.strerror or error}",
+            operation="open console",
+            hint="check that ser2net or the FVP runs and that nobody else holds its terminal",
+        ) from error
+
+
+def _open_tcp(address: str, _baud: int) -> Source:
+    return TcpSource(_connect(address), f"{address} (tcp)")
+
+
+def _open_telnet(address: str, _baud: int) -> Source:
+    return TelnetSource(_connect(address), f"{address} (telnet)")
+
+
+def _open_file(address: str, _baud: int) -> Source:
+    path = Path(address)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"cannot appear: there is no {path.parent}"
+        raise DeviceError(
+            f"{address} {what}",
+            operation="open console",
+            hint="give the path of the file that the UART is written to",
+        )
+    return FileSource(path)
+
+
+_OPENERS: dict[str, Callable[[str, int], Source]] = {
+    "serial": _open_serial,
+    "tcp": _open_tcp,
+    "telnet": _open_telnet,
+    "file": _open_file,
+}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The time index of a transcript: offset to time, in bounded memory, while the file still grows.
+
+The format stands in `hil.uart.transcript`.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from bisect import bisect_right
+from pathlib import Path
+
+MAGIC = b"HILIDX1\n"
+#: Magic, wall clock ns, monotonic ns at the same moment, reserved.
+HEADER = struct.Struct("<8sQQQ")
+#: Monotonic ns of a read, offset of its first byte.
+RECORD = struct.Struct("<QQ")
+
+_BLOCK_RECORDS = 256
+_BLOCK_BYTES = _BLOCK_RECORDS * RECORD.size
+
+
+class TimeIndex:
+    """Looks up times in an index file; one block of it is held in memory.
+
+    Args:
+        path: The index; a missing or foreign file gives no times.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fd = -1
+        self._wall = self._monotonic = 0
+        self._times: list[int] = []
+        self._offsets: list[int] = []
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            head = os.pread(self._fd, HEADER.size, 0)
+        except OSError:
+            self.close()
+            return
+        if len(head) < HEADER.size or not head.startswith(MAGIC):
+            self.close()
+            return
+        _, self._wall, self._monotonic, _ = HEADER.unpack(head)
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is an index."""
+        return self._fd >= 0
+
+    @property
+    def records(self) -> int:
+        """Number of complete records; a truncated last one does not count."""
+        return max(0, (os.fstat(self._fd).st_size - HEADER.size) // RECORD.size)
+
+    def time_at(self, offset: int) -> float | None:
+        """Return the monotonic seconds of the last read that began at or before `offset`."""
+        nanoseconds = self._find(offset)
+        return None if nanoseconds is None else nanoseconds / 1e9
+
+    def wall_at(self, offset: int) -> float | None:
+        """Return the same moment in seconds since 1970."""
+        nanoseconds = self._find(offset)
+        if nanoseconds is None:
+            return None
+        return (self._wall + nanoseconds - self._monotonic) / 1e9
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _find(self, offset: int) -> int | None:
+        if not self.usable:
+            return None
+        held = bool(self._offsets) and self._offsets[0] <= offset < self._offsets[-1]
+        if not held:
+            self._load_block_of(offset)
+        place = bisect_right(self._offsets, offset)
+        return self._times[place - 1] if place else None
+
+    def _load_block_of(self, offset: int) -> None:
+        """Load the last block whose first record begins at or before `offset`."""
+        low, high = 0, -(-self.records // _BLOCK_RECORDS)
+        while low < high:
+            middle = (low + high) // 2
+            if self._first_offset(middle) <= offset:
+                low = middle + 1
+            else:
+                high = middle
+        start = HEADER.size + max(0, low - 1) * _BLOCK_BYTES
+        raw = os.pread(self._fd, _BLOCK_BYTES, start)
+        pairs = list(RECORD.iter_unpack(raw[: len(raw) - len(raw) % RECORD.size]))
+        self._times = [t for t, _ in pairs]
+        self._offsets = [at for _, at in pairs]
+
+    def _first_offset(self, block: int) -> int:
+        raw = os.pread(self._fd, RECORD.size, HEADER.size + block * _BLOCK_BYTES)
+        offset: int = RECORD.unpack(raw)[1]
+        return offset

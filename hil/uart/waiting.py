@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting until several RSEs have booted, each as far as it is expected to.
+
+Every RSE has its own state machine: the stages that are awaited, in boot order, each with a budget
+that counts from the arrival of the awaited stage before it. It stops at once when nothing more can
+come (a halt line, an exception, the end of the console, a device that died), and at the latest when
+the sum of the budgets is over, however often the RSE resets. Arrival times are those of the
+capture, so a waiter that was held up itself does not blame the device.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hil.uart.boot_errors import explain
+from hil.uart.events import Event
+from hil.uart.follower import BootFollower
+from hil.uart.report_lines import Report
+from hil.uart.stages import STAGES, Boot, StageTime
+
+#: Seconds between two questions whether the devices live, while nothing else happens.
+ALIVE_INTERVAL = 0.25
+#: Seconds in which the last output of a device that died may still come in.
+LAST_WORDS = 0.5
+
+#: Why a wait ended without success; "" is success.
+Reason = str
+
+
+@dataclass(frozen=True)
+class BootResult:
+    """How far one RSE came.
+
+    Attributes:
+        rse: Id of the RSE.
+        reached: The awaited and other stages that were reached, oldest first; after an unexpected
+            reset those of the last boot only.
+        failed_stage: The stage that was awaited when it ended, None after success.
+        reason: "" after success; "budget", "halt", "exception", "eof", "dead" or "resets".
+        detail: The reason in words.
+        last_line: The text that came last.
+        halt_line: The line after which nothing follows, None if there is none.
+        boots: All boots that were seen.
+        events: What was said but for information and tests.
+        reports: What the reporter said in the last boot.
+        waited: Seconds that it took.
+    """
+
+    rse: int
+    reached: tuple[StageTime, ...]
+    failed_stage: str | None
+    reason: Reason
+    detail: str
+    last_line: str
+    halt_line: str | None
+    boots: tuple[Boot, ...]
+    events: tuple[Event, ...]
+    reports: tuple[Report, ...]
+    waited: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every awaited stage was reached in time."""
+        return not self.reason
+
+    def __str__(self) -> str:
+        path = " > ".join(stage.stage for stage in self.reached) or "no stage"
+        if self.ok:
+            return f"RSE {self.rse}: reached {path} in {self.waited:.2f} s"
+        return (
+            f"RSE {self.rse}: no {self.failed_stage} stage: {self.detail}; reached {path}; "
+            f"last line: {self.last_line!r}"
+        )
+
+
+def wait_stages(
+    followers: Mapping[int, BootFollower],
+    budgets: Mapping[str, float],
+    *,
+    start: float | None = None,
+    alive: Callable[[int], str | None] | None = None,
+    max_resets: int = 3,
+) -> dict[int, BootResult]:
+    """Wait until every RSE has reached every stage that has a budget, or cannot any more.
+
+    Args:
+        followers: One for each RSE, by its id.
+        budgets: Seconds for each awaited stage, from the awaited one before it or from the start.
+        start: When the RSEs were let go, by `time.monotonic`; now by default.
+        alive: Returns a sentence once the device of an RSE is dead, None while it lives.
+        max_resets: Unexpected resets (none of them behind a provisioning step) that are borne.
+
+    Raises:
+        DeviceError: The output of an RSE could not be stored.
+        ValueError: A stage in `budgets` is unknown.
+    """
+    began = time.monotonic() if start is None else start
+    machines = {
+        rse: _Machine(follower, budgets, began, alive, max_resets)
+        for rse, follower in followers.items()
+    }
+    waker = threading.Event()
+    for follower in followers.values():
+        follower.transcript.watch(waker)
+    try:
+        while True:
+            waker.clear()
+            waiting = [machine for machine in machines.values() if not machine.step()]
+            if not waiting:
+                break
+            left = min(machine.deadline for machine in waiting) - time.monotonic()
+            if alive is not None:
+                left = min(left, ALIVE_INTERVAL)
+            waker.wait(max(0.0, left))
+    finally:
+        for follower in followers.values():
+            follower.transcript.unwatch(waker)
+    return {rse: machine.result() for rse, machine in machines.items()}
+
+
+class _Machine:
+    """One RSE on its way through the awaited stages."""
+
+    def __init__(
+        self,
+        follower: BootFollower,
+        budgets: Mapping[str, float],
+        start: float,
+        alive: Callable[[int], str | None] | None,
+        max_resets: int,
+    ) -> None:
+        if unknown := [stage for stage in budgets if str(stage) not in STAGES]:
+            raise ValueError(f"unknown stages {unknown}; expected some of {', '.join(STAGES)}")
+        self._follower = follower
+        self._budgets = {s: float(budgets[s]) for s in STAGES if s in budgets}
+        self._start = start
+        #: When the clock of the first awaited stage began: the start, or an unexpected reset.
+        self._since = start
+        self._alive = alive
+        self._max_resets = max_resets
+        self._awaited: str | None = None
+        self._reached: dict[str, StageTime] = {}
+        self._times: dict[str, float] = {}
+        self._boot: int | None = None
+        self._was_provisioning = False
+        self._resets = 0
+        self._dead_since: float | None = None
+        self._reason: Reason | None = None
+        self._detail = ""
+        self._ended = start
+        #: Monotonic seconds at which the next stage must have come.
+        self.deadline = start
+        self._await_next()
+
+    def step(self) -> bool:
+        """Look at what is new; return whether this RSE needs no more waiting."""
+        if self._reason is not None:
+            return True
+        self._follower.transcript.check()
+        for event in self._follower.poll():
+            self._take(event)
+            if self._reason is not None:
+                return True
+        self._check_source()
+        now = time.monotonic()
+        if self._reason is None and now >= self.deadline:
+            self._end("budget", self._late(), self.deadline)
+        return self._reason is not None
+
+    def result(self) -> BootResult:
+        """Return how it ended."""
+        follower = self._follower
+        halt = follower.first_halt
+        return BootResult(
+            rse=follower.rse,
+            reached=tuple(self._reached.values()),
+            failed_stage=self._awaited if self._reason else None,
+            reason=self._reason or "",
+            detail=self._detail,
+            last_line=follower.last_line,
+            halt_line=halt.text if halt else None,
+            boots=follower.boots,
+            events=follower.events,
+            reports=follower.reports,
+            waited=self._ended - self._start,
+        )
+
+    def _take(self, event: Event) -> None:
+        at = time.monotonic() if event.t is None else event.t
+        if event.kind == "halt":
+            self._end("halt", explain(event, self._follower.release), at)
+        elif event.kind == "exception":
+            self._end("exception", event.text, at)
+        elif event.kind == "stage" or event.stage in ("vhuk", "end"):
+            self._arrive(event, at)
+
+    def _arrive(self, event: Event, at: float) -> None:
+        boot = next((b for b in self._follower.boots if b.number == event.boot), None)
+        arrived = boot.at(event.stage) if boot else None
+        if arrived is None or arrived.line.start != event.line.start:
+            return
+        if self._boot is not None and event.boot != self._boot:
+            self._reset(at)
+            if self._reason is not None:
+                return
+        self._boot = event.boot
+        self._was_provisioning = boot is not None and boot.provisioned
+        if event.stage == self._awaited and at > self.deadline:
+            self._end("budget", f"{self._late()}, it came {at - self.deadline:.2f} s late", at)
+            return
+        self._reached.setdefault(event.stage, StageTime(event.stage, at, event.line))
+        self._times.setdefault(event.stage, at)
+        self._await_next()
+        if self._awaited is None:
+            self._reason, self._ended = "", at
+
+    def _reset(self, at: float) -> None:
+        """Begin anew in another boot, unless provisioning is what reset the chip."""
+        if self._was_provisioning:
+            return
+        self._resets += 1
+        self._since = at
+        self._reached.clear()
+        self._times.clear()
+        self._await_next()
+        if self._resets > self._max_resets:
+            self._end("resets", f"{self._resets} unexpected resets", at)
+
+    def _check_source(self) -> None:
+        if self._reason is not None:
+            return
+        now = time.monotonic()
+        sentence = self._alive(self._follower.rse) if self._alive else None
+        if sentence is not None:
+            self._dead_since = self._dead_since or now
+            if self._follower.ended or now - self._dead_since >= LAST_WORDS:
+                self._end("dead", sentence, now)
+        elif self._follower.ended:
+            self._end("eof", "the console ended: no source is attached any more", now)
+
+    def _await_next(self) -> None:
+        """Choose the first awaited stage that was not reached, and when it must have come."""
+        self._awaited = next((s for s in self._budgets if s not in self._reached), None)
+        if self._awaited is None:
+            return
+        stages = list(self._budgets)
+        place = stages.index(self._awaited)
+        since = self._times[stages[place - 1]] if place else self._since
+        limit = self._start + sum(self._budgets.values())
+        self.deadline = min(since + self._budgets[self._awaited], limit)
+
+    def _late(self) -> str:
+        stages = list(self._budgets)
+        place = stages.index(self._awaited or stages[-1])
+        since = stages[place - 1] if place else "the reset" if self._resets else "the start"
+        late = f"not within {self._budgets[stages[place]]:g} s after {since}"
+        return f"{late} ({self._resets} unexpected resets)" if self._resets else late
+
+    def _end(self, reason: Reason, detail: str, at: float) -> None:
+        self._reason, self._detail, self._ended = reason, detail, at

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The image that ran is the image that was meant to: a stale one that passes is the worst result."""
+
+from __future__ import annotations
+
+import pytest
+from hil_fixtures.verdicts import fail
+
+from hil.bench.bench import Bench
+from hil.bench.board import Board
+from hil.bench.boots import SystemBoot
+from hil.diagnosis.boot import explain_boot
+from hil.targets.load import LoadReport
+
+#: Image 0 of MCUboot: the secure image, whose version BL2 prints.
+SECURE_IMAGES = ("tfm_s", "tfm_s_ns")
+
+
+def test_what_lies_on_the_device_is_what_was_meant(loaded: LoadReport, rse: int) -> None:
+    """The digest that was read back from the RSE equals that of the file, for every image."""
+    mine = [entry for entry in loaded.images if entry.image.rse == rse]
+    if not mine:
+        pytest.skip("the board file lists no image")
+    if all(entry.how == "given to the model" for entry in mine):
+        pytest.skip("a model is given files and cannot be read; the digests are in the run record")
+    wrong = [
+        f"{entry.image.name} at 0x{entry.image.address:x}: read {entry.sha256_on_device}, "
+        f"the file has {entry.image.sha256}"
+        for entry in mine
+        if not entry.verified
+    ]
+    if wrong:
+        pytest.fail(f"RSE {rse}: " + "\n".join(wrong), pytrace=False)
+
+
+def test_boots_the_version_that_was_loaded(
+    bench: Bench, first_boot: SystemBoot, board: Board, rse: int
+) -> None:
+    """The version that BL2 prints for image 0 is that of the image that was loaded."""
+    versions = {
+        image.version.partition("+")[0]
+        for image in bench.images
+        if image.rse == rse and image.name in SECURE_IMAGES and image.version
+    }
+    wanted = {board.image_version} if board.image_version else versions
+    if not wanted:
+        pytest.skip("the version of the secure image is not known (set image_version)")
+    boot = first_boot.last(rse)
+    seen = boot.image_version if boot else None
+    if seen is None:
+        if first_boot.of(rse).ok:
+            pytest.skip("BL2 of this build prints no `Image version` line")
+        told = explain_boot(first_boot, rse, board)
+        fail(f"RSE {rse}: BL2 got to no image\n{told}", boot=first_boot, rse=rse)
+    if seen not in wanted:
+        pytest.fail(
+            f"RSE {rse}: boots version {seen}, loaded was {' or '.join(sorted(wanted))}: another image "
+            "ran than the one that was loaded (secondary slot? stale flash?)",
+            pytrace=False,
+        )

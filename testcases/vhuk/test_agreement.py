@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All RSEs end with one vHUK, it is the one that the reference model computes, and it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hil_fixtures.verdicts import fail
+
+from hil.bench.board import Board
+from hil.bench.boots import SystemBoot
+from hil.diagnosis.agreement import Facts, binding_warning, explain_disagreement, gather
+from hil.diagnosis.boot import explain_boot
+from hil.model.agreement import Agreement, SystemInputs
+from hil.report.run_record import RunRecord
+
+
+def facts_of(boot: SystemBoot, inputs: SystemInputs, board: Board, source: str) -> Facts:
+    """Return what a boot showed, for the diagnosis."""
+    policies = {rse: state.policy for rse in boot.rses if (state := boot.state(rse)) is not None}
+    assert board.fingerprint is not None
+    return gather(
+        inputs, boot.fingerprints(source), policies, source, board.fingerprint.partition_id
+    )
+
+
+def check_agreement(boot: SystemBoot, inputs: SystemInputs, board: Board, source: str) -> None:
+    """Fail with the cause unless every RSE reported one and the same fingerprint."""
+    __tracebackhide__ = True
+    facts = facts_of(boot, inputs, board, source)
+    missing = [rse for rse in boot.rses if rse not in facts.fingerprints]
+    if missing:
+        told = "\n".join(explain_boot(boot, rse, board) for rse in missing)
+        names = ", ".join(f"RSE {rse}" for rse in missing)
+        fail(f"no {source} fingerprint from {names}\n{told}", boot=boot)
+    if len(facts.groups) > 1:
+        fail(explain_disagreement(facts), boot=boot)
+
+
+def test_every_rse_reports_a_fingerprint(
+    first_boot: SystemBoot, board: Board, source: str, rse: int
+) -> None:
+    """The reporter of each RSE prints its fingerprint, under the id of that RSE."""
+    if malformed := first_boot.malformed(rse):
+        fail(f"RSE {rse}: {malformed[0].why}: {malformed[0].text!r}", boot=first_boot, rse=rse)
+    if rse not in first_boot.fingerprints(source):
+        told = explain_boot(first_boot, rse, board)
+        fail(f"RSE {rse}: no [HIL1] vhuk line with src={source}\n{told}", boot=first_boot, rse=rse)
+    told_id = first_boot.reported_ids()[rse]
+    if told_id != rse:
+        fail(
+            f"the UART of RSE {rse} reports for RSE {told_id}: consoles exchanged in the board file, "
+            f"or this die was provisioned with the message of RSE {told_id}",
+            boot=first_boot,
+            rse=rse,
+        )
+
+
+def test_all_rses_agree(
+    first_boot: SystemBoot,
+    inputs: SystemInputs,
+    board: Board,
+    source: str,
+    record: RunRecord,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Every RSE reports the same fingerprint; if not, the message says who differs and why."""
+    check_agreement(first_boot, inputs, board, source)
+    record_property("fingerprint", first_boot.fingerprints(source)[0])
+    if (warning := binding_warning(inputs)) is not None:
+        record_property("warning", warning)
+        record.warn(warning)
+
+
+def test_fingerprint_is_the_models(
+    first_boot: SystemBoot,
+    inputs: SystemInputs,
+    expected: Agreement,
+    board: Board,
+    source: str,
+    rse: int,
+) -> None:
+    """The fingerprint equals the model's value for the provisioning values of the board file."""
+    assert board.fingerprint is not None
+    outcome = expected.outcomes[rse]
+    wanted = outcome.fingerprint(source, board.fingerprint.partition_id)
+    if wanted is None:
+        pytest.skip(f"the model cannot predict the vHUK of RSE {rse}: {outcome.reason}")
+    seen = first_boot.fingerprints(source).get(rse)
+    if seen is None:
+        told = explain_boot(first_boot, rse, board)
+        fail(f"RSE {rse} reported no {source} fingerprint\n{told}", boot=first_boot, rse=rse)
+    if seen != wanted:
+        explanation = facts_of(first_boot, inputs, board, source).explanations[rse]
+        fail(
+            f"RSE {rse}: fingerprint {seen}, the model expects {wanted} ({outcome.reason}). "
+            f"What it matches: {explanation.hypothesis}"
+            + (f" ({explanation.detail})" if explanation.detail else ""),
+            boot=first_boot,
+            rse=rse,
+        )
+
+
+def test_all_rses_agree_after_reset(
+    second_boot: SystemBoot, inputs: SystemInputs, board: Board, source: str
+) -> None:
+    """The agreement holds after a reset of the whole system."""
+    check_agreement(second_boot, inputs, board, source)
+
+
+def test_fingerprint_survives_reset(
+    first_boot: SystemBoot, second_boot: SystemBoot, board: Board, source: str, rse: int
+) -> None:
+    """The vHUK of each RSE is the same as before the reset: what it sealed can still be opened."""
+    before = first_boot.fingerprints(source).get(rse)
+    after = second_boot.fingerprints(source).get(rse)
+    if after is None:
+        told = explain_boot(second_boot, rse, board)
+        fail(f"RSE {rse}: no fingerprint after the reset\n{told}", boot=second_boot, rse=rse)
+    if before != after:
+        fail(
+            f"RSE {rse}: fingerprint {before} before the reset, {after} after it: its vHUK holds "
+            "something that is new at each boot (random client seeds, or ciphertext), and what it "
+            "sealed before cannot be opened again",
+            boot=second_boot,
+            rse=rse,
+        )
