@@ -44,7 +44,12 @@ def run(*command: str | Path, cwd: Path, path: Path | None = None) -> str:
     """Run a command, show what it said if it fails, return its output."""
     env = os.environ | ({"PYTHONPATH": str(path)} if path else {})
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=env, capture_output=True, text=True, check=False
+        [str(word) for word in command],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
@@ -82,7 +87,9 @@ def main() -> None:
         said = run(*pytest, "--board", "our-board", cwd=lab, path=site)
         if "2 passed" not in said:
             sys.exit(f"a lab's own testcase did not run:\n{said}")
-        print(f"{wheel.name}: {len(names)} files, {', '.join(sorted(top))}; a lab's repository works")
+        print(
+            f"{wheel.name}: {len(names)} files, {', '.join(sorted(top))}; a lab's repository works"
+        )
 
 
 if __name__ == "__main__":

@@ -29,10 +29,21 @@ def main() -> int:
     failed = False
     for board in options.boards:
         print(f"\n== {board}", flush=True)
-        command = [sys.executable, "-m", "pytest", "testcases", "--board", board, "--runs", str(runs)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "testcases",
+            "--board",
+            board,
+            "--runs",
+            str(runs),
+        ]
         failed |= subprocess.run([*command, "-q"], cwd=ROOT, check=False).returncode != 0
     print(flush=True)
-    shown = subprocess.run([sys.executable, "-m", "hil.cli", "runs", str(runs)], cwd=ROOT, check=False)
+    shown = subprocess.run(
+        [sys.executable, "-m", "hil.cli", "runs", str(runs)], cwd=ROOT, check=False
+    )
     return 1 if failed or shown.returncode != 0 else 0
 
 

@@ -47,7 +47,9 @@ def build() -> None:
     pip = [str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "-e", f"{ROOT}[dev]"]
     if subprocess.run(pip, env=env, check=False).returncode != 0:
         shutil.rmtree(VENV, ignore_errors=True)
-        sys.exit("setup: pip could not install the packages (see above); is a package index in reach?")
+        sys.exit(
+            "setup: pip could not install the packages (see above); is a package index in reach?"
+        )
 
 
 def hand_over_to_a_fitting_python() -> None:
@@ -55,7 +57,10 @@ def hand_over_to_a_fitting_python() -> None:
     for minor in range(FIRST_UNTRIED[1] - 1, OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
         # Version managers put launchers on PATH for versions that are not switched on.
-        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+        if (
+            found
+            and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+        ):
             os.execv(found, [found, *sys.argv])
 
 

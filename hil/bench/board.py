@@ -7,6 +7,7 @@ These models are the contract of `boards/NAME.yaml`; `hil boards schema` prints 
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -66,6 +67,9 @@ class Service(Strict):
 
     command: list[str] = Field(min_length=1, description="program and arguments; no shell")
     for_each_rse: bool = Field(False, description="start one per RSE; {id} is its id")
+    arguments_of: dict[int, list[str]] = Field(
+        default_factory=dict, description="further arguments for single RSEs, by id"
+    )
     announce: str | None = Field(
         None,
         description="regular expression; the service is up when a line of its output matches. Its "
@@ -74,12 +78,24 @@ class Service(Strict):
     timeout: float = Field(20, gt=0, description="seconds until it must be up")
     env: dict[str, str] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _valid_expression(self) -> Service:
+        try:
+            re.compile(self.announce or "")
+        except re.error as error:
+            raise ValueError(f"announce: not a regular expression: {error}") from None
+        if self.arguments_of and not self.for_each_rse:
+            raise ValueError("arguments_of: only with for_each_rse")
+        return self
+
 
 class Key(Strict):
     """A 32-byte key: `hex: ...` or `file: ...`."""
 
     hex: SecretBytes | None = Field(None, description="64 hexadecimal digits")
-    file: Path | None = Field(None, description="binary file of 32 bytes, relative to the board file")
+    file: Path | None = Field(
+        None, description="binary file of 32 bytes, relative to the board file"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Key:
@@ -199,6 +215,11 @@ class Board(Strict):
             for rse in self.rses:
                 if rse.probe is None or rse.console is None:
                     raise ValueError(f"rses: RSE {rse.id} needs `probe` and `console` with pyocd")
+        for rule in self.allowed_errors:
+            try:
+                re.compile(rule)
+            except re.error as error:
+                raise ValueError(f"allowed_errors: {rule!r}: {error}") from None
         try:
             release_for(self.release)
         except ModelError as error:

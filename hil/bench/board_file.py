@@ -81,8 +81,11 @@ def find_board(name: str, extra: Iterable[Path] = ()) -> Path:
     known = {path.stem: path for path in list_boards(extra)}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+    begins = sorted((board for board in known if board.startswith(name)), key=len)
+    near = begins or difflib.get_close_matches(name, known, n=1)
+    hint = (
+        f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+    )
     folders = ", ".join(str(folder) for folder in search_path(extra)) or "no folder"
     raise UsageError(f"no board {name!r} ({hint}; searched: {folders})")
 
@@ -218,7 +221,9 @@ def _message(details: ErrorDetails, path: KeyPath, data: Any) -> str:
         return "is missing"
     if kind == "union_tag_invalid":
         expected = str(context["expected_tags"])
-        near = difflib.get_close_matches(str(context["tag"]), expected.replace("'", "").split(", "), 1)
+        near = difflib.get_close_matches(
+            str(context["tag"]), expected.replace("'", "").split(", "), 1
+        )
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"kind: expected one of {expected}, got {context['tag']!r}{hint}"
     if kind in {"value_error", "assertion_error"}:

@@ -83,9 +83,7 @@ class SystemBoot:
 
     def unexpected_errors(self, rse: int, allowed: Sequence[str]) -> list[str]:
         """Return the error lines of all boots but those that one of the expressions matches."""
-        events = [
-            e for e in self.results[rse].events if e.kind in {"error", "halt", "exception"}
-        ]
+        events = [e for e in self.results[rse].events if e.kind in {"error", "halt", "exception"}]
         return [e.text for e in events if not any(re.search(rule, e.text) for rule in allowed)]
 
     def _reports(self, rse: int, kind: type[_R]) -> list[_R]:

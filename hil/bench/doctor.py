@@ -15,7 +15,7 @@ from pathlib import Path
 from hil.bench.board import Board
 from hil.bench.board_file import BoardFile
 from hil.bench.model_inputs import system_inputs
-from hil.bench.placeholders import expand
+from hil.bench.placeholders import expand, variables
 from hil.bench.services import service_programs
 from hil.bench.targets import preflight_launcher
 from hil.errors import HilError
@@ -112,18 +112,32 @@ def _services(board: Board) -> Iterator[Finding]:
 
 def _files(board: Board) -> Iterator[Finding]:
     """Look for the inputs of all images; `${VAR}` and `{id}` are filled in first."""
+    unset: dict[str, list[str]] = {}
+    count = 0
     for spec in board.images:
-        what = f"image {spec.name}"
         for path in _inputs(spec, board.rse_ids):
-            try:
-                text = expand(path, {}, where=what)
-            except HilError as error:
-                told = str(error).split(": ", 1)[1]
-                yield Finding(what, told, "export the variable; the board file says what it holds")
-                break
-            readable = os.access(text, os.R_OK) and Path(text).is_file()
-            seen = text if readable else f"no readable file {text}"
-            yield Finding(what, seen, None if readable else "build it, or correct the path")
+            count += 1
+            for name in variables(path):
+                if name not in os.environ:
+                    unset.setdefault(name, []).append(spec.name)
+                    break
+            else:
+                text = expand(path, {}, where=spec.name)
+                if not (os.access(text, os.R_OK) and Path(text).is_file()):
+                    yield Finding(
+                        f"image {spec.name}",
+                        f"no readable file {text}",
+                        "build it, or correct the path",
+                    )
+    for name, images in unset.items():
+        needed = ", ".join(dict.fromkeys(images))
+        yield Finding(
+            f"${name}",
+            f"is not set; needed for {needed}",
+            f"export {name}=/path/to/folder (the board file says which)",
+        )
+    if count and not unset:
+        yield Finding("images", f"{len(board.images)} from {count} files")
 
 
 def _inputs(spec: ImageSpec, rse_ids: list[int]) -> list[str]:
@@ -140,7 +154,9 @@ def _inputs(spec: ImageSpec, rse_ids: list[int]) -> list[str]:
 
 def _values(board: Board) -> Iterator[Finding]:
     if board.fingerprint is None:
-        yield Finding("fingerprint", "none: this board prints no vHUK line, those tests are skipped")
+        yield Finding(
+            "fingerprint", "none: this board prints no vHUK line, those tests are skipped"
+        )
         return
     try:
         inputs = system_inputs(board)

@@ -14,6 +14,11 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.-]*)\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
 
+def variables(text: str) -> list[str]:
+    """Return the names of the environment variables that a text asks for."""
+    return _VARIABLE.findall(text)
+
+
 def expand(text: str, values: Mapping[str, str], *, where: str) -> str:
     """Replace `{name}` by its value and `${NAME}` by the environment variable.
 

@@ -28,6 +28,7 @@ class RunningService:
 
     def __init__(self, name: str, spec: Service, command: list[str], log: Path) -> None:
         self.name = name
+        self._timeout = spec.timeout
         self.values: dict[str, str] = {}
         self._announce = re.compile(spec.announce) if spec.announce else None
         self._up = threading.Event()
@@ -35,17 +36,22 @@ class RunningService:
         self._log = log
         self._child = Child(command, name=name, env=os.environ | spec.env, line=self._line)
 
-    def wait_until_up(self, timeout: float) -> None:
+    def wait_until_up(self) -> None:
         """Wait for the announcement.
 
         Raises:
             DeviceError: it ended before, or said nothing in time; with its last lines.
         """
+        timeout = self._timeout
         deadline = time.monotonic() + timeout
         while self._announce and not self._up.wait(0.02):
             ended = self._child.returncode()
             if ended is not None or time.monotonic() > deadline:
-                how = f"ended with status {ended}" if ended is not None else f"is not up in {timeout} s"
+                how = (
+                    f"ended with status {ended}"
+                    if ended is not None
+                    else f"is not up in {timeout} s"
+                )
                 said = " | ".join(list(self._last)[-3:]) or "it printed nothing"
                 raise DeviceError(f"service {self.name} {how}: {said}", operation="start services")
 
@@ -84,8 +90,7 @@ class Services:
                     self._running.append(self._start_one(name, spec, rse))
             found: dict[str, str] = {}
             for service in self._running:
-                spec = self._board.services[service.name.rstrip("0123456789")]
-                service.wait_until_up(spec.timeout)
+                service.wait_until_up()
                 found |= {f"{service.name}.{k}": v for k, v in service.values.items()}
         except BaseException:
             self.stop()
@@ -100,12 +105,15 @@ class Services:
     def _start_one(self, name: str, spec: Service, rse: int | None) -> RunningService:
         where = f"services.{name}.command"
         values = self._values | ({"id": str(rse)} if rse is not None else {})
-        command = [expand(word, values, where=where) for word in spec.command]
+        words = [*spec.command, *(spec.arguments_of.get(rse, []) if rse is not None else [])]
+        command = [expand(word, values, where=where) for word in words]
         program = find_program(command[0])
         if program is None:
             raise UsageError(f"{where}: no program {command[0]!r} on PATH")
         label = name if rse is None else f"{name}{rse}"
-        return RunningService(label, spec, [str(program), *command[1:]], self._folder / f"{label}.log")
+        return RunningService(
+            label, spec, [str(program), *command[1:]], self._folder / f"{label}.log"
+        )
 
 
 def service_programs(board: Board) -> Iterable[tuple[str, str]]:

@@ -28,12 +28,14 @@ class Facts:
     """What is known after a boot.
 
     Attributes:
+        firmware: The TF-M release as the board file names it.
         inputs: The system as the board file describes it.
         fingerprints: What each RSE printed, by id; those that printed none are missing.
         policies: Policy word that each RSE reported, by id.
         explanations: Which formula each fingerprint matches.
     """
 
+    firmware: str
     inputs: SystemInputs
     fingerprints: Mapping[int, str]
     policies: Mapping[int, int]
@@ -54,6 +56,7 @@ class Facts:
 
 
 def gather(
+    firmware: str,
     inputs: SystemInputs,
     fingerprints: Mapping[int, str],
     policies: Mapping[int, int],
@@ -62,7 +65,7 @@ def gather(
 ) -> Facts:
     """Put together what the causes are tested against."""
     explanations = explain_values(fingerprints, inputs, source, partition_id)
-    return Facts(inputs, dict(fingerprints), dict(policies), explanations)
+    return Facts(firmware, inputs, dict(fingerprints), dict(policies), explanations)
 
 
 def explain_disagreement(facts: Facts) -> str:
@@ -127,10 +130,9 @@ def _even_ids_from_2(facts: Facts) -> bool:
 
 
 def _tell_reencryption(facts: Facts) -> Cause:
-    release = facts.inputs.release.name
     return _tell(
         REENCRYPTION,
-        f"this is what the in-place re-encryption of TF-M {release} does (even ids from 2 on)",
+        f"this is what the in-place re-encryption of TF-M {facts.firmware} does (even ids from 2 on)",
     )
 
 
@@ -144,8 +146,10 @@ def _tell_inputs(facts: Facts) -> Cause:
     return Cause(
         f"not provisioned alike ({told})",
         (
-            "why: GUK, life-cycle state, TP mode, reprovisioning count and BL1_2 enter the vHUK, and a "
-            "difference in any of them raises no error",
+            (
+                "why: GUK, life-cycle state, TP mode, reprovisioning count and BL1_2 enter the vHUK, "
+                "and a difference in any of them raises no error"
+            ),
             "to do: provision all dies alike",
         ),
     )
@@ -155,10 +159,14 @@ def _unknown(facts: Facts) -> Cause:
     return Cause(
         "for no known reason",
         (
-            "why: values that match no formula come from inputs that the board file does not describe: "
-            "another GUK or HUK, another BL1_2, other firmware",
-            f"to do: compare the [HIL1] state lines of {_names(sorted(facts.fingerprints))}, and the "
-            "images and provisioning messages that each of them was given",
+            (
+                "why: values that match no formula come from inputs that the board file does not "
+                "describe: another GUK or HUK, another BL1_2, other firmware"
+            ),
+            (
+                f"to do: compare the [HIL1] state lines of {_names(sorted(facts.fingerprints))}, and "
+                "the images and provisioning messages that each of them was given"
+            ),
         ),
     )
 

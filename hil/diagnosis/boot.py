@@ -18,9 +18,7 @@ _SHOWN_ERRORS = 5
 def explain_boot(boot: SystemBoot, rse: int, board: Board) -> str:
     """Return what is known of one RSE's boot, and the likeliest cause when it stopped early."""
     result = boot.of(rse)
-    lines = [_head(result), f"  last line: {result.last_line!r}" if result.last_line else
-             "  its UART was silent"]
-    lines.append(f"  reached: {_path(boot, result)}")
+    lines = [summarise_boot(result), f"  reached: {_path(boot, result)}"]
     errors = boot.unexpected_errors(rse, board.allowed_errors)
     lines += [f"  error line: {text}" for text in errors[:_SHOWN_ERRORS]]
     others = [n for n in boot.rses if n != rse]
@@ -30,10 +28,12 @@ def explain_boot(boot: SystemBoot, rse: int, board: Board) -> str:
     return "\n".join(lines)
 
 
-def _head(result: BootResult) -> str:
+def summarise_boot(result: BootResult) -> str:
+    """Return in one line where a boot ended, and the last line."""
     if result.ok:
         return f"RSE {result.rse}: booted"
-    return f"RSE {result.rse}: stage {result.failed_stage} not reached: {result.detail}"
+    said = f"last line {result.last_line!r}" if result.last_line else "its UART was silent"
+    return f"RSE {result.rse}: stage {result.failed_stage} not reached: {result.detail}; {said}"
 
 
 def _path(boot: SystemBoot, result: BootResult) -> str:
@@ -60,13 +60,13 @@ def _causes(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
     if result.reason in {"dead", "eof"}:
         return ["cause: the device or its console is gone; look at the board, not at the firmware"]
     if not result.last_line:
-        return [_silent(boot, board)]
+        return [_silent(boot)]
     if _waits_in_handshake(result) and len(boot.rses) > 1:
-        return _handshake(boot, result, board)
+        return _handshake(boot, board)
     return []
 
 
-def _silent(boot: SystemBoot, board: Board) -> str:
+def _silent(boot: SystemBoot) -> str:
     if any(other.last_line for other in boot.results.values()):
         return (
             "cause: nothing on this UART while others talk: wrong console or baud rate in the board "
@@ -82,7 +82,7 @@ def _waits_in_handshake(result: BootResult) -> bool:
     return bool(result.reached) and result.reached[-1].stage == _IN_HANDSHAKE
 
 
-def _handshake(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
+def _handshake(boot: SystemBoot, board: Board) -> list[str]:
     """Return who the RSEs wait for, by the rules of the release's handshake."""
     release = release_for(board.release)
     waiting = {n for n in boot.rses if _waits_in_handshake(boot.of(n))}
@@ -90,21 +90,19 @@ def _handshake(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
     before = [n for n in before if not _passed_handshake(boot.of(n))]
     lines = ["it is silent in the vHUK handshake, which prints nothing"]
     if before:
-        lines.append(f"cause: {_names(before)} never got there, and RSE {SERVER} waits for every RSE")
-    elif release.reply is Reply.AT_ONCE and SERVER in waiting and waiting != {SERVER}:
-        clients = sorted(waiting - {SERVER})
         lines.append(
-            f"cause: RSE {SERVER} answers each client at once and the others have their answer, so "
-            f"{_names(clients)} never sent a message that RSE {SERVER} could read: it does not "
-            "take part, its link is dead, or its GUK differs"
-            if waiting != set(boot.rses)
-            else f"cause: no client has an answer from RSE {SERVER}: it does not take part, or two "
-            "RSEs have its id (the same provisioning message on two dies)"
+            f"cause: {_names(before)} never got there, and RSE {SERVER} waits for every RSE"
         )
     elif waiting == set(boot.rses):
         lines.append(
-            f"cause: RSE {SERVER} collects the messages of all before it answers, and one is missing; "
-            "who that is cannot be seen from outside"
+            "cause: one RSE does not take part, has a dead link or another GUK, or two have one id (the "
+            "same provisioning message on two dies). All wait for all, so that the UARTs cannot tell "
+            "which; a debugger can: the odd one is not in the handshake's polling loop"
+        )
+    elif release.reply is Reply.AT_ONCE and waiting - {SERVER}:
+        lines.append(
+            f"cause: RSE {SERVER} answers each client at once, and the others have their answer: "
+            f"{_names(sorted(waiting - {SERVER}))} sent no message that RSE {SERVER} could read"
         )
     if not release.reports_missing_peer:
         lines.append(f"why silence: {SERVER_WAITS_FOR_EVER.cause} [{SERVER_WAITS_FOR_EVER.id}]")

@@ -45,7 +45,7 @@ class TestResult:
 
 
 def xml_text(text: str) -> str:
-    """Return text that any XML 1.0 reader takes back: no colours, control characters as `\\xNN`."""
+    """Return text that any XML 1.0 reader takes back: no colours, control characters in hex."""
     text = _ANSI.sub("", text)
     return _FORBIDDEN.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
@@ -58,7 +58,7 @@ def write_junit(
     Raises:
         OSError: it cannot be written.
     """
-    suite = TestSuite(xml_text(suite_name))
+    suite = TestSuite(xml_text(suite_name))  # type: ignore[no-untyped-call]
     for key, value in properties.items():
         suite.add_property(xml_text(key), xml_text(value))
     # One call: adding cases one by one counts the whole suite again each time.

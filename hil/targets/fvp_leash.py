@@ -21,8 +21,11 @@ def _exec(parent: int, command: list[str]) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("the harness ended before the model started")
-    # Python ignores SIGPIPE, which a program would inherit.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # A harness in the background of a shell ignores SIGINT, Python ignores SIGPIPE; a program would
+    # inherit both, and could not be stopped cleanly.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         os.execvp(command[0], command)  # noqa: S606 - argument list, no shell
     except OSError as error:

@@ -6,7 +6,9 @@ Only the worker process imports this module: it imports pyOCD.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyocd.core import exceptions
 
@@ -90,11 +92,21 @@ def explain(error: BaseException) -> Explanation:
     """Return the message of an exception, with its class where the text alone says little."""
     if isinstance(error, Refusal):
         return Explanation(error.message, error.hint)
+    error = _origin(error)
     text = str(error).strip()
     for kind, part, hint in _HINTS:
         if isinstance(error, kind) and part in text:
             return Explanation(_named(error, text), hint)
     return Explanation(_named(error, text))
+
+
+def _origin(error: BaseException) -> BaseException:
+    """Return what a clean-up that failed in its turn (often an assertion) was about."""
+    meaningful = (exceptions.Error, OSError)
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, meaningful):
+        found = found.__cause__ or found.__context__
+    return found or error
 
 
 def _named(error: BaseException, text: str) -> str:
@@ -103,4 +115,6 @@ def _named(error: BaseException, text: str) -> str:
         return f"bus fault at {error.fault_address:#010x} ({text})"
     if isinstance(error, (exceptions.Error, OSError)) and text:
         return text
-    return f"{name}: {text}" if text else name
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{name}{where}: {text}" if text else f"{name}{where}"

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hil.errors import DeviceError
+from hil.errors import DeviceError, UsageError
 from hil.targets.launcher import OpenConsole, ResetKind
 from hil.targets.load import LoadedImage, LoadPlan, LoadReport
 from hil.targets.pyocd_crew import Crew
@@ -46,6 +46,7 @@ class PyocdLauncher:
     def load(self, plan: LoadPlan) -> LoadReport:
         """Program and read back all images, all RSEs at once; leave every RSE held."""
         with self._lock:
+            self._check(plan)
             started = time.monotonic()
             self._hold(self._rses, "hold")
             requests = {
@@ -60,10 +61,10 @@ class PyocdLauncher:
             self._held.clear()  # while a flash algorithm may stand in the way
             results = self._ask("load", requests, limit)
             self._held.update(results)
+            digests = {rse: iter(result["digests"]) for rse, result in results.items()}
             images = tuple(
                 LoadedImage(image, digest, digest == image.sha256, "read-back")
-                for image in plan.images
-                for digest in (results[image.rse]["digests"][image.name],)
+                for image, digest in ((image, next(digests[image.rse])) for image in plan.images)
             )
             return LoadReport(images, time.monotonic() - started, dict(self._crew.versions))
 
@@ -110,6 +111,12 @@ class PyocdLauncher:
             except DeviceError as error:
                 return str(error)
             return None
+
+    def _check(self, plan: LoadPlan) -> None:
+        for image in plan.images:
+            if image.rse not in self._rses:
+                known = ", ".join(str(rse) for rse in sorted(self._rses))
+                raise UsageError(f"image {image.name} is for RSE {image.rse}; there are {known}")
 
     def _hold(self, rses: Iterable[int], operation: str, kind: ResetKind | None = None) -> None:
         requests = {rse: {"command": "hold", "kind": kind} for rse in sorted(rses)}

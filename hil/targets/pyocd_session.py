@@ -60,6 +60,8 @@ class Chip:
         self._probe = probe
         self._settings = settings
         self._session: Any = None
+        #: Whether a session could not be closed: pyOCD then keeps the probe open.
+        self.broken = False
 
     @property
     def is_open(self) -> bool:
@@ -76,7 +78,7 @@ class Chip:
             session.target.dp.connect()
             return {"dpidr": session.target.dp.dpidr.idr}
         finally:
-            _close(session)
+            self._close(session)
 
     def hold(self, kind: str | None) -> dict[str, Any]:
         """Stop the core at its reset vector.
@@ -96,35 +98,28 @@ class Chip:
         return {"pc": guards.check_at_reset_vector(target)}
 
     def load(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Program flash, read back, reset, write RAM, read back; the core stays halted."""
+        """Program flash, read back, reset, write RAM, read back; the core stays halted.
+
+        Flash is read before the reset: afterwards it may not be mapped until the ROM has run.
+        RAM is written after it: the flash algorithm has used RAM too.
+        """
         target, memory_map = self._session.target, self._session.target.memory_map
         guards.check_images(memory_map, images)
         notes = guards.tame_flash(memory_map)
-        contents = {image["name"]: guards.read_image(image) for image in images}
-        digests: dict[str, str] = {}
-        flash = [image for image in images if image["memory"] == "flash"]
-        if flash:
-            loader = MemoryLoader(
-                self._session,
-                chip_erase="sector",
-                smart_flash=self._settings["smart_flash"],
-                trust_crc=False,
-                keep_unwritten=self._settings["keep_unwritten"],
-            )
-            for image in flash:
-                loader.add_data(image["address"], list(contents[image["name"]]))
-            loader.commit()
-            self._clean_up(memory_map)
-        for image in flash:
-            digests[image["name"]] = guards.read_back(target, image, contents[image["name"]])
-        # The flash algorithm has used RAM and core; what goes into RAM is written after it.
+        contents = [guards.read_image(image) for image in images]
+        digests = [""] * len(images)
+
+        def pick(memory: str) -> list[int]:
+            return [i for i, image in enumerate(images) if image["memory"] == memory]
+
+        self._program([(images[i]["address"], contents[i]) for i in pick("flash")])
+        for i in pick("flash"):
+            digests[i] = guards.read_back(target, images[i], contents[i])
         self._reset(self._settings["reset_type"])
         guards.check_at_reset_vector(target)
-        for image in images:
-            if image["memory"] == "ram":
-                data = contents[image["name"]]
-                target.write_memory_block8(image["address"], list(data))
-                digests[image["name"]] = guards.read_back(target, image, data)
+        for i in pick("ram"):
+            target.write_memory_block8(images[i]["address"], list(contents[i]))
+            digests[i] = guards.read_back(target, images[i], contents[i])
         return {"digests": digests, "notes": notes}
 
     def release(self) -> dict[str, Any]:
@@ -132,15 +127,29 @@ class Chip:
         self._session.target.resume()
         self._session.options.set("resume_on_disconnect", True)
         session, self._session = self._session, None
-        _close(session)
+        self._close(session)
         return {}
 
     def close(self) -> dict[str, Any]:
         """Detach; a held core stays halted."""
         session, self._session = self._session, None
         if session is not None:
-            _close(session)
+            self._close(session)
         return {}
+
+    def _program(self, pieces: Sequence[tuple[int, bytes]]) -> None:
+        if not pieces:
+            return
+        loader = MemoryLoader(
+            self._session,
+            chip_erase="sector",
+            smart_flash=self._settings["smart_flash"],
+            trust_crc=False,
+            keep_unwritten=self._settings["keep_unwritten"],
+        )
+        for address, data in pieces:
+            loader.add_data(address, list(data))
+        loader.commit()
 
     def _open(self, mode: str) -> None:
         session = self._new_session(mode)
@@ -148,7 +157,7 @@ class Chip:
             session.open()
             guards.check_identity(session.target, self._settings["expect_identity"])
         except BaseException:
-            _close(session)
+            self._close(session)
             raise
         self._session = session
 
@@ -173,19 +182,13 @@ class Chip:
     def _reset(self, kind: str) -> None:
         self._session.target.reset_and_halt(_RESETS[kind])
 
-    @staticmethod
-    def _clean_up(memory_map: Any) -> None:
-        for region in memory_map:
-            if region.is_flash and region.flash is not None:
-                region.flash.cleanup()
-
-
-def _close(session: Any) -> None:
-    """Close, also when the probe is already gone: pyOCD then raises from close itself."""
-    try:
-        session.close()
-    except PYOCD_ERRORS as error:
-        _LOG.debug("closing the session: %s", error)
+    def _close(self, session: Any) -> None:
+        """Close, also when the probe is already gone: pyOCD then raises from close itself."""
+        try:
+            session.close()
+        except PYOCD_ERRORS as error:
+            self.broken = True
+            _LOG.debug("closing the session: %s", error)
 
 
 def versions() -> dict[str, str]:

@@ -74,7 +74,7 @@ def _carry_out(
 
 
 def main() -> int:
-    """Serve until standard input ends."""
+    """Serve until standard input ends, or a session cannot be closed."""
     replies = _Replies(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
     warnings = _Warnings()
@@ -99,7 +99,7 @@ def main() -> int:
         "release": chip.release,
         "close": chip.close,
     }
-    while True:
+    while not chip.broken:
         request = requests.get()
         warnings.last.clear()
         try:
@@ -109,6 +109,7 @@ def main() -> int:
             said = [text for text in warnings.last if text not in why.message]
             message = "; ".join([why.message, *(f"pyOCD: {text}" for text in said)])
             replies.failure(Explanation(message, why.hint))
+    return 0
 
 
 if __name__ == "__main__":

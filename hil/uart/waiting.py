@@ -148,6 +148,7 @@ class _Machine:
         self._was_provisioning = False
         self._resets = 0
         self._dead_since: float | None = None
+        self._ended_since: float | None = None
         self._reason: Reason | None = None
         self._detail = ""
         self._ended = start
@@ -239,7 +240,10 @@ class _Machine:
             if self._follower.ended or now - self._dead_since >= LAST_WORDS:
                 self._end("dead", sentence, now)
         elif self._follower.ended:
-            self._end("eof", "the console ended: no source is attached any more", now)
+            # The console's end is often seen first; the reason for it is worth a moment.
+            self._ended_since = self._ended_since or now
+            if self._alive is None or now - self._ended_since >= LAST_WORDS:
+                self._end("eof", "the console ended: no source is attached any more", now)
 
     def _await_next(self) -> None:
         """Choose the first awaited stage that was not reached, and when it must have come."""

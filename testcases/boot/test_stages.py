@@ -22,7 +22,9 @@ def test_console_belongs_to_this_rse(first_boot: SystemBoot, rse: int) -> None:
     boot = first_boot.last(rse)
     chip_id = boot.chip_id if boot else None
     if chip_id is None:
-        pytest.skip(f"RSE {rse} printed no CHIP ID line (this platform's BL2 has none, or not reached)")
+        pytest.skip(
+            f"RSE {rse} printed no CHIP ID line (this platform's BL2 has none, or not reached)"
+        )
     if chip_id != rse:
         pytest.fail(
             f"RSE {rse}: its console says CHIP ID {chip_id}. Either the consoles of RSE {rse} and "

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from hil_fixtures.verdicts import fail
 
 from hil.bench.bench import Bench
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
-from hil.diagnosis.boot import explain_boot
+from hil.diagnosis.boot import summarise_boot
 from hil.targets.load import LoadReport
 
 #: Image 0 of MCUboot: the secure image, whose version BL2 prints.
@@ -48,10 +47,11 @@ def test_boots_the_version_that_was_loaded(
     boot = first_boot.last(rse)
     seen = boot.image_version if boot else None
     if seen is None:
-        if first_boot.of(rse).ok:
-            pytest.skip("BL2 of this build prints no `Image version` line")
-        told = explain_boot(first_boot, rse, board)
-        fail(f"RSE {rse}: BL2 got to no image\n{told}", boot=first_boot, rse=rse)
+        pytest.skip(
+            "BL2 of this build prints no `Image version` line"
+            if first_boot.of(rse).ok
+            else f"{summarise_boot(first_boot.of(rse))}; that test failed"
+        )
     if seen not in wanted:
         pytest.fail(
             f"RSE {rse}: boots version {seen}, loaded was {' or '.join(sorted(wanted))}: another image "

@@ -11,7 +11,7 @@ from hil_fixtures.verdicts import fail
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
 from hil.diagnosis.agreement import Facts, binding_warning, explain_disagreement, gather
-from hil.diagnosis.boot import explain_boot
+from hil.diagnosis.boot import summarise_boot
 from hil.model.agreement import Agreement, SystemInputs
 from hil.report.run_record import RunRecord
 
@@ -21,7 +21,12 @@ def facts_of(boot: SystemBoot, inputs: SystemInputs, board: Board, source: str) 
     policies = {rse: state.policy for rse in boot.rses if (state := boot.state(rse)) is not None}
     assert board.fingerprint is not None
     return gather(
-        inputs, boot.fingerprints(source), policies, source, board.fingerprint.partition_id
+        board.release,
+        inputs,
+        boot.fingerprints(source),
+        policies,
+        source,
+        board.fingerprint.partition_id,
     )
 
 
@@ -31,22 +36,20 @@ def check_agreement(boot: SystemBoot, inputs: SystemInputs, board: Board, source
     facts = facts_of(boot, inputs, board, source)
     missing = [rse for rse in boot.rses if rse not in facts.fingerprints]
     if missing:
-        told = "\n".join(explain_boot(boot, rse, board) for rse in missing)
+        told = "\n".join(f"  {summarise_boot(boot.of(rse))}" for rse in missing)
         names = ", ".join(f"RSE {rse}" for rse in missing)
         fail(f"no {source} fingerprint from {names}\n{told}", boot=boot)
     if len(facts.groups) > 1:
         fail(explain_disagreement(facts), boot=boot)
 
 
-def test_every_rse_reports_a_fingerprint(
-    first_boot: SystemBoot, board: Board, source: str, rse: int
-) -> None:
+def test_every_rse_reports_a_fingerprint(first_boot: SystemBoot, source: str, rse: int) -> None:
     """The reporter of each RSE prints its fingerprint, under the id of that RSE."""
     if malformed := first_boot.malformed(rse):
         fail(f"RSE {rse}: {malformed[0].why}: {malformed[0].text!r}", boot=first_boot, rse=rse)
     if rse not in first_boot.fingerprints(source):
-        told = explain_boot(first_boot, rse, board)
-        fail(f"RSE {rse}: no [HIL1] vhuk line with src={source}\n{told}", boot=first_boot, rse=rse)
+        told = summarise_boot(first_boot.of(rse))
+        fail(f"RSE {rse}: no [HIL1] vhuk line with src={source}; {told}", boot=first_boot, rse=rse)
     told_id = first_boot.reported_ids()[rse]
     if told_id != rse:
         fail(
@@ -89,8 +92,7 @@ def test_fingerprint_is_the_models(
         pytest.skip(f"the model cannot predict the vHUK of RSE {rse}: {outcome.reason}")
     seen = first_boot.fingerprints(source).get(rse)
     if seen is None:
-        told = explain_boot(first_boot, rse, board)
-        fail(f"RSE {rse} reported no {source} fingerprint\n{told}", boot=first_boot, rse=rse)
+        pytest.skip(f"RSE {rse} reported no {source} fingerprint to compare; that test failed")
     if seen != wanted:
         explanation = facts_of(first_boot, inputs, board, source).explanations[rse]
         fail(
@@ -110,14 +112,14 @@ def test_all_rses_agree_after_reset(
 
 
 def test_fingerprint_survives_reset(
-    first_boot: SystemBoot, second_boot: SystemBoot, board: Board, source: str, rse: int
+    first_boot: SystemBoot, second_boot: SystemBoot, source: str, rse: int
 ) -> None:
     """The vHUK of each RSE is the same as before the reset: what it sealed can still be opened."""
     before = first_boot.fingerprints(source).get(rse)
     after = second_boot.fingerprints(source).get(rse)
     if after is None:
-        told = explain_boot(second_boot, rse, board)
-        fail(f"RSE {rse}: no fingerprint after the reset\n{told}", boot=second_boot, rse=rse)
+        told = summarise_boot(second_boot.of(rse))
+        fail(f"RSE {rse}: no fingerprint after the reset; {told}", boot=second_boot, rse=rse)
     if before != after:
         fail(
             f"RSE {rse}: fingerprint {before} before the reset, {after} after it: its vHUK holds "

@@ -42,7 +42,7 @@ def printed(inputs: SystemInputs) -> dict[int, str]:
 
 def explain(inputs: SystemInputs, fingerprints: dict[int, str], policy: int = 1) -> str:
     policies = dict.fromkeys(fingerprints, policy)
-    return explain_disagreement(gather(inputs, fingerprints, policies, "bl1_2", 3000))
+    return explain_disagreement(gather("2.x.y", inputs, fingerprints, policies, "bl1_2", 3000))
 
 
 def test_reencryption_of_2_2() -> None:

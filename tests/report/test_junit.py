@@ -32,8 +32,12 @@ def test_classes_of_failure(tmp_path: Path) -> None:
         "b",
         [
             TestResult("testcases/boot/test_a.py::test_x[rse0]", "passed", 0.5),
-            TestResult("testcases/boot/test_a.py::test_x[rse1]", "failed", 1, "product", "\x1b[31mno\0"),
-            TestResult("testcases/boot/test_a.py::test_x[rse2]", "error", 1, "infrastructure", "gone"),
+            TestResult(
+                "testcases/boot/test_a.py::test_x[rse1]", "failed", 1, "product", "\x1b[31mno\0"
+            ),
+            TestResult(
+                "testcases/boot/test_a.py::test_x[rse2]", "error", 1, "infrastructure", "gone"
+            ),
             TestResult("testcases/boot/test_a.py::test_x[rse3]", "skipped", 0, None, "not here"),
         ],
         {"target.board": "b"},

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MCUboot images: header, TLVs, and the checks of RAM_LOAD with hardware key and rollback.
+
+Own parser, after MCUboot's documented layout; the order of checks and what is said follows
+bootutil's image_validate.c and loader.c of 2.2.0 (TF-M 2.2.2) and e2a6d0b (TF-M 2.3.1 on RSE).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hil.virtual import ecdsa
+
+MAGIC = 0x96F3B83D
+FLAG_RAM_LOAD = 0x20
+_ENCRYPTED_FLAGS = 0x04 | 0x08
+
+_HEADER = struct.Struct("<IIHHIIBBHI")
+HEADER_SIZE = 32
+_INFO = struct.Struct("<HH")
+_PROTECTED_MAGIC = 0x6908
+_PLAIN_MAGIC = 0x6907
+
+_TLV_PUBLIC_KEY = 0x02
+_TLV_SHA256 = 0x10
+_TLV_ECDSA = 0x22
+_TLV_SECURITY_COUNTER = 0x50
+
+
+@dataclass(frozen=True)
+class Header:
+    """An image header that passed the first look."""
+
+    load_address: int
+    header_size: int
+    protected_size: int
+    image_size: int
+    flags: int
+    version: tuple[int, int, int]
+    build: int
+
+    @property
+    def hashed_size(self) -> int:
+        """Bytes under the image hash: header, payload and protected TLVs."""
+        return self.header_size + self.image_size + self.protected_size
+
+
+def parse_header(data: bytes, slot_size: int) -> Header | None:
+    """The header; None where MCUboot says "Image not found"."""
+    magic, load, size, protected, image, flags, major, minor, revision, build = _HEADER.unpack_from(
+        data
+    )
+    header = Header(load, size, protected, image, flags, (major, minor, revision), build)
+    if magic != MAGIC or header.hashed_size >= slot_size or flags & _ENCRYPTED_FLAGS:
+        return None
+    return header
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as read from its slot.
+
+    Attributes:
+        header: Its header.
+        data: Header, payload and all TLVs.
+    """
+
+    header: Header
+    data: bytes
+
+    @property
+    def version(self) -> str:
+        """Version as the slot line gives it."""
+        return ".".join(map(str, self.header.version)) + f"+{self.header.build}"
+
+
+def cut(header: Header, slot: bytes) -> Image | None:
+    """The image without what follows it in the slot; None if the TLV areas make no sense."""
+    at = header.header_size + header.image_size
+    if header.protected_size and _info(slot, at) != (_PROTECTED_MAGIC, header.protected_size):
+        return None
+    at = header.hashed_size
+    magic, size = _info(slot, at)
+    if magic != _PLAIN_MAGIC or at + size > len(slot):
+        return None
+    return Image(header, slot[: at + size])
+
+
+def _info(slot: bytes, at: int) -> tuple[int, int]:
+    if at + _INFO.size > len(slot):
+        return 0, 0
+    magic, size = _INFO.unpack_from(slot, at)
+    return magic, size
+
+
+def _tlvs(image: Image) -> Iterator[tuple[int, bytes]]:
+    """Type and value of all TLVs, protected ones first."""
+    protected_at = image.header.header_size + image.header.image_size
+    areas = [(image.header.hashed_size, len(image.data))]
+    if image.header.protected_size:
+        areas.insert(0, (protected_at, image.header.hashed_size))
+    for start, end in areas:
+        at = start + _INFO.size
+        while at + _INFO.size <= end:
+            kind, size = _INFO.unpack_from(image.data, at)
+            at += _INFO.size
+            yield kind, image.data[at : at + size]
+            at += size
+
+
+@dataclass
+class Verdict:
+    """What the check of an image found.
+
+    Attributes:
+        valid: Whether it may run.
+        security_counter: Of the image, None if it has none.
+        key_found: Whether its key is the provisioned one, None if it was not looked at.
+        rolled_back: Its security counter is lower than the one in OTP.
+    """
+
+    valid: bool = False
+    security_counter: int | None = None
+    key_found: bool | None = None
+    rolled_back: bool = False
+
+
+def check(image: Image, key_hash: bytes, stored_counter: int) -> Verdict:
+    """Check hash, key, signature and security counter, in the order of the TLVs."""
+    verdict = Verdict()
+    body = image.data[: image.header.hashed_size]
+    hash_good = signature_good = False
+    key = b""
+    for kind, value in _tlvs(image):
+        if kind == _TLV_SECURITY_COUNTER:
+            verdict.security_counter = int.from_bytes(value, "little")
+            if verdict.security_counter < stored_counter or len(value) != 4:
+                verdict.rolled_back = len(value) == 4
+                return verdict
+        elif kind == _TLV_SHA256:
+            hash_good = hashlib.sha256(body).digest() == value
+            if not hash_good:
+                return verdict
+        elif kind == _TLV_PUBLIC_KEY:
+            verdict.key_found = hashlib.sha256(value).digest() == key_hash
+            key = value if verdict.key_found else b""
+        elif kind == _TLV_ECDSA and key:
+            signature_good = ecdsa.verify_der(key, body, value)
+    verdict.valid = hash_good and signature_good and verdict.security_counter is not None
+    return verdict

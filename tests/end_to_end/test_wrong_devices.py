@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices that misbehave end in failing tests that name the RSE, the stage and the last line."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from hil.bench.board_file import find_board, load_board
+from hil.bench.image_plan import build_plan
+
+from .conftest import Lab
+
+QUICK = "budgets: {vhuk: 2, BL2: 2, runtime: 2}\n"
+
+
+def test_one_rse_never_joins_the_handshake(lab: Lab) -> None:
+    """TF-M 2.3.1 waits for ever: every RSE that hangs is named with its stage and its last line."""
+    board = lab.board(
+        "extends: virtual-rse4\n" + QUICK + "services:\n"
+        '  rse: {arguments_of: {2: ["--fault", "never-join"]}}\n'
+    )
+    run = lab.run(board)
+    assert run.status == 1
+    assert run.record["verdict"] == "fail"
+    for rse in range(4):
+        told = run.text_of(f"test_reaches_every_stage_in_time[rse{rse}]")
+        assert f"RSE {rse}: stage vhuk not reached: not within 2 s after BL1_2" in told
+        assert "last line '[INF] Starting TF-M BL1_2'" in told
+        assert "silent in the vHUK handshake" in told
+        assert "one RSE does not take part" in told
+    assert "no bl1_2 fingerprint from RSE 0" in run.text_of("test_all_rses_agree[bl1_2]")
+
+
+def test_one_rse_never_gets_to_the_handshake(lab: Lab) -> None:
+    """The RSE that does not boot is named as the one that the others wait for."""
+    board = lab.board(
+        "extends: virtual-rse4\nbudgets: {BL1_1: 2, vhuk: 2}\nservices:\n"
+        '  rse: {arguments_of: {3: ["--fault", "no-boot"]}}\n'
+    )
+    run = lab.run(board)
+    told = run.text_of("test_reaches_every_stage_in_time[rse3]")
+    assert "RSE 3: stage BL1_1 not reached" in told
+    assert "its UART was silent" in told
+    told = run.text_of("test_reaches_every_stage_in_time[rse0]")
+    assert "RSE 3 never got there, and RSE 0 waits for every RSE" in told
+
+
+def test_a_missing_rse_is_reported_by_the_fixed_firmware(lab: Lab) -> None:
+    """A firmware with a time limit says itself who is missing; that line is in the message."""
+    board = lab.board(
+        "extends: virtual-rse4-fixed\nservices:\n"
+        '  rse: {arguments_of: {2: ["--fault", "never-join"], 0: ["--handshake-timeout", "1"],\n'
+        '                       1: ["--handshake-timeout", "1"], 3: ["--handshake-timeout", "1"]}}\n'
+        + QUICK
+    )
+    run = lab.run(board)
+    told = run.text_of("test_reaches_every_stage_in_time[rse0]")
+    assert "[ERR] RSE handshake: no seed from RSE 2 after 1000 ms" in told
+    assert "RSE 2 silent after BL1_2" in told
+
+
+def test_an_image_with_a_flipped_byte_is_refused(lab: Lab, tmp_path: Path) -> None:
+    """BL2 refuses it; the test of that RSE names BL2's last line and the image."""
+    file = load_board(find_board("virtual-rse4"))
+    images, _ = build_plan(file, tmp_path / "cache")
+    good = next(image.path for image in images if image.name == "tfm_s" and image.rse == 1)
+    data = bytearray(good.read_bytes())
+    data[0x800] ^= 1
+    bad = tmp_path / "tfm_s_flipped.bin"
+    bad.write_bytes(data)
+    board = lab.board(
+        "extends: virtual-rse4\n" + QUICK + "images:\n"
+        "  tfm_s: {rses: [0, 2, 3]}\n"
+        f"  tfm_s_flipped: {{memory: flash, address: 0xB0040000, rses: [1], file: {bad}}}\n"
+    )
+    run = lab.run(board)
+    assert run.record["verdict"] == "fail"
+    told = run.text_of("test_reaches_every_stage_in_time[rse1]")
+    assert "RSE 1: stage runtime not reached" in told
+    assert "Unable to find bootable image" in told
+    assert not run.cases["test_reaches_every_stage_in_time[rse0]"].result
+    assert not run.cases["test_all_rses_agree[bl1_2]"].result
+    assert "Image in the primary slot is not valid!" in run.text_of(
+        "test_no_unexpected_error[rse1]"
+    )
+
+
+@pytest.mark.parametrize("stage", ["Starting TF-M BL1_2", "Starting bootloader"])
+def test_a_board_that_is_killed_in_mid_boot(lab: Lab, stage: str) -> None:
+    """The device's death is an infrastructure error of that RSE, at the stage where it died."""
+    board = lab.board(
+        "extends: virtual-rse4\n" + QUICK + "services:\n"
+        '  rse: {arguments_of: {3: ["--time-scale", "4"]}}\n'
+    )
+    process = lab.start(board)
+    lab.wait_for(stage, "rse3")
+    [victim] = lab.processes("--chip 3 ")
+    os.kill(victim, signal.SIGKILL)
+    run = lab.finish(process)
+    assert run.status == 1
+    case = run.cases["test_reaches_every_stage_in_time[rse3]"]
+    assert case.result[0].type == "infrastructure"
+    told = run.text_of("test_reaches_every_stage_in_time[rse3]")
+    assert "RSE 3: stage" in told
+    assert "last line '[" in told
+
+
+def test_an_fvp_that_is_killed_in_mid_boot(lab: Lab) -> None:
+    """A model that dies is named with what it said last, for every RSE."""
+    board = lab.board(
+        "extends: virtual-fvp-rdv3-cfg2\n" + QUICK + "launcher:\n"
+        "  parameters: {virtual.time_scale: 4}\n"
+    )
+    process = lab.start(board)
+    lab.wait_for("Starting TF-M BL1_2", "rse0")
+    for victim in lab.processes("hil-virtual-fvp"):
+        os.kill(victim, signal.SIGKILL)
+    run = lab.finish(process)
+    assert run.record["verdict"] == "error", run.record["reasons"]
+    told = run.text_of("test_reaches_every_stage_in_time[rse0]")
+    assert "killed by signal 9" in told
+    assert run.cases["test_reaches_every_stage_in_time[rse0]"].result[0].type == "infrastructure"
+
+
+def test_another_guk_on_one_die(lab: Lab) -> None:
+    """A die that was provisioned with another key fails the boot or the agreement, never silently."""
+    board = lab.board(
+        "extends: virtual-rse4-no-agreement\n" + QUICK + "services:\n"
+        '  rse: {arguments_of: {1: ["--fault", "other-guk"]}}\n'
+    )
+    run = lab.run(board)
+    assert run.status == 1
+    assert "RSE 1" in run.text_of("test_fingerprint_is_the_models[bl1_2-rse1]")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_run_that_is_interrupted(lab: Lab, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the run in good order: nothing left running, a record that says so."""
+    board = lab.board(
+        "extends: virtual-rse4\nservices:\n"
+        '  rse: {arguments_of: {0: ["--time-scale", "9"]}}\n'
+        "budgets: {BL1_1: 30, provisioning: 30, BL1_2: 30, vhuk: 30}\n"
+    )
+    process = lab.start(board)
+    lab.wait_for("Starting TF-M BL1_2", "rse1")
+    process.send_signal(number)
+    run = lab.finish(process)
+    assert run.record["verdict"] == "interrupted"
+    assert run.status != 0
+    assert (run.folder / "junit.xml").is_file()
+
+
+def test_a_run_that_is_killed(lab: Lab) -> None:
+    """SIGKILL leaves a record that says "killed", and no process: the kernel ends the children."""
+    board = lab.board(
+        'extends: virtual-rse4\nservices:\n  rse: {arguments_of: {0: ["--time-scale", "9"]}}\n'
+    )
+    process = lab.start(board)
+    lab.wait_for("Starting TF-M BL1_2", "rse1")
+    process.kill()
+    run = lab.finish(process)
+    assert run.record["verdict"] == "killed"
+    assert b"Starting TF-M BL1_2" in (run.folder / "uart/rse1.log").read_bytes()

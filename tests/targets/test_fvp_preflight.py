@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fvp_lab import script, settings
+
+from hil.targets.fvp_preflight import preflight
+
+
+def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
+    """Path, version, prefixes and parameters are shown; nothing is started."""
+    findings = preflight(settings(), range(4), base=tmp_path)
+    assert [(f.what, f.ok) for f in findings] == [
+        ("model", True), ("version", True), ("RSEs", True), ("parameters", True)
+    ]  # fmt: skip
+    assert findings[1].found == "Fast Models [11.29.35 (Apr 24 2025)]"
+    assert findings[2].found.startswith("css0.sysctrl.rse, css1.sysctrl.rse, ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "rses", "what", "found", "fix"),
+    [
+        ({"binary": "FVP_none"}, 4, "model", "neither in", "launcher.binary"),
+        ({"binary": "plain.txt"}, 4, "model", "neither in", "launcher.binary"),
+        ({"binary": "./plain.txt"}, 4, "model", "not executable", "launcher.binary"),
+        ({"env": {"HIL_VIRTUAL_FVP": "start_failure=execstack"}}, 4, "version",
+         "status 127: hil-virtual-fvp: error while loading", "--clear-execstack"),
+        ({"env": {"HIL_VIRTUAL_FVP": "start_failure=library"}}, 4, "version",
+         "libMAXCOREInitSimulationEngine", "LD_LIBRARY_PATH"),
+        ({"env": {"HIL_VIRTUAL_FVP": "start_failure=licence"}}, 4, "version",
+         "license", "ARMLMD_LICENSE_FILE"),
+        ({"binary": "./no_interpreter"}, 4, "version", "cannot execute", "by hand"),
+        ({"binary": "./hangs", "timeouts": {"query": 0.3}}, 4, "version", "0.3 s", "by hand"),
+        ({}, 2, "RSEs", "2 RSE(s), but 4", "rse_pattern"),
+        ({"parameters": {"ros.disable": 1}}, 4, "parameters", "nearest: ros.dis", "--list-params"),
+        ({"writable_images": {"{rse}.lcm_nvm.raw_image": "no.img"}}, 4, "writable images",
+         "no.img", "make the files"),
+    ],
+)  # fmt: skip
+def test_the_first_thing_in_the_way_is_named_with_what_mends_it(
+    tmp_path: Path, values: dict[str, object], rses: int, what: str, found: str, fix: str
+):
+    """What cannot be looked at because of it is left out."""
+    (tmp_path / "plain.txt").write_text("no program")
+    script(tmp_path / "hangs", "sleep 60\n")
+    (tmp_path / "no_interpreter").write_text("#!/none/sh\n")
+    (tmp_path / "no_interpreter").chmod(0o755)
+    last = preflight(settings(**values), range(rses), base=tmp_path)[-1]
+    assert (last.ok, last.what) == (False, what)
+    assert found in last.found
+    assert fix in str(last.fix)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong under the pyOCD launcher ends as a DeviceError that says what to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_pyocd_launcher import FLASH, MESSAGE, image, rse, settings
+from virtual_boards import BoardProcess
+
+from hil.errors import DeviceError
+from hil.targets.load import LoadPlan
+from hil.targets.pyocd_launcher import PyocdLauncher
+from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
+
+pytest.importorskip("pyocd")
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoardProcess]:
+    with BoardProcess(tmp_path_factory.mktemp("board")) as process:
+        yield process
+
+
+def children() -> set[int]:
+    """Process ids of our own children."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid():
+            found.add(int(path.parent.name))
+    return found
+
+
+def failure(
+    given: PyocdSettings, device: PyocdRse, plan: LoadPlan, *, limit: float = 15
+) -> DeviceError:
+    """Load the plan, which must fail in time and leave no process behind."""
+    before = children()
+    launcher = PyocdLauncher(given, [device])
+    started = time.monotonic()
+    try:
+        with pytest.raises(DeviceError) as caught:
+            launcher.load(plan)
+    finally:
+        launcher.stop()
+    assert time.monotonic() - started < limit
+    assert children() <= before
+    assert caught.value.rse == device.id
+    return caught.value
+
+
+def test_a_probe_id_must_match_exactly(board: BoardProcess, tmp_path: Path) -> None:
+    """An id that is no probe's whole id is refused; the error says which there are."""
+    error = failure(settings(), replace(rse(board), probe="12"), LoadPlan(()))
+    assert "no debug probe with the unique id '12'" in str(error)
+    assert error.hint is not None
+
+
+def test_nobody_listens_at_the_probes_port(board: BoardProcess) -> None:
+    """A probe server that is not running is named as such."""
+    error = failure(settings(), replace(rse(board), probe="remote:127.0.0.1:1"), LoadPlan(()))
+    assert "Connection refused" in str(error)
+    assert error.hint is not None
+    assert "start the probe server" in error.hint
+
+
+def test_an_image_outside_the_map_is_refused(board: BoardProcess, tmp_path: Path) -> None:
+    """PyOCD would program what fits and say nothing; the launcher refuses before it erases."""
+    plan = LoadPlan((image(tmp_path, "ap_bl1", 0, FLASH + 0x7FFFF8, 16),))
+    error = failure(settings(), rse(board), plan)
+    assert "image ap_bl1 (16 bytes at 0xb07ffff8) needs flash at 0xb0800000" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"target": "rse_virtula"}, "rse_virtula"),
+        ({"options": {"reset.post_dealy": 0.0}}, "no option 'reset.post_dealy'"),
+        ({"expect_identity": {"cpuid": 0x410FD210}}, "CPUID is 0x411fd221, expected 0x410fd210"),
+    ],
+)
+def test_wrong_settings_are_found_before_anything_is_erased(
+    board: BoardProcess, changes: dict[str, object], said: str
+) -> None:
+    """A wrong target type, option or chip ends the load before the first erase."""
+    assert said in str(failure(settings(**changes), rse(board), LoadPlan(())))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("flash-erase-error", "erase sector failure (address 0xb0004000"),
+        ("flash-program-error", "program page failure"),
+        ("flash-hang", "program page timeout"),
+        ("flash-bad-bit", "1 of 300 bytes differ"),
+        ("debug-locked", "No cores were discovered"),
+        ("probe-gone:150", "unplugged"),
+        ("probe-silent:150", "did not answer within 2 s"),
+    ],
+)
+def test_a_faulty_board_is_explained(tmp_path: Path, fault: str, said: str) -> None:
+    """Flash, debug access and probe failures each end with their own words, in time."""
+    limits = {"open": 1.5, "reset": 0.5, "load": 6, "load_per_mb": 0}
+    given = settings(
+        timeouts=limits, options={"reset.post_delay": 0.0, "flash.timeout.program": 0.5}
+    )
+    plan = LoadPlan((image(tmp_path, "bl2", 0, FLASH + 0x4000, 300),))
+    with BoardProcess(tmp_path, f"--fault={fault}") as board:
+        assert said in str(failure(given, rse(board), plan))
+
+
+def test_a_board_that_dies_while_it_is_loaded(tmp_path: Path) -> None:
+    """SIGKILL in the middle of a load ends in an error that names the probe server's end."""
+    plan = LoadPlan((image(tmp_path, "big", 0, FLASH, 1 << 20),))
+    with BoardProcess(tmp_path) as board:
+        flash = tmp_path / "state" / "chip0.flash"
+
+        def kill_once_it_programs() -> None:
+            deadline = time.monotonic() + 10
+            while not flash.exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            board.stop(signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_once_it_programs)
+        killer.start()
+        error = failure(settings(timeouts={"load_per_mb": 0}), rse(board), plan)
+        killer.join()
+    assert "the probe server" in str(error)
+
+
+def test_alive_explains_a_dead_board(tmp_path: Path) -> None:
+    """After a SIGKILL alive() says in one sentence what is gone."""
+    with BoardProcess(tmp_path) as board:
+        launcher = PyocdLauncher(settings(), [rse(board)])
+        board.stop(signal.SIGKILL)
+        try:
+            sentence = launcher.alive(0)
+        finally:
+            launcher.stop()
+    assert sentence is not None
+    assert "gone" in sentence or "refused" in sentence
+
+
+def test_one_broken_rse_does_not_hide_among_others(board: BoardProcess, tmp_path: Path) -> None:
+    """With several failures the first RSE is named, the others are in the notes."""
+    gone = [PyocdRse(n, f"remote:127.0.0.1:{n}", rse(board).console) for n in (1, 2)]
+    launcher = PyocdLauncher(settings(), [rse(board), *gone])
+    try:
+        with pytest.raises(DeviceError) as caught:
+            launcher.load(LoadPlan(()))
+    finally:
+        launcher.stop()
+    assert caught.value.rse == 1
+    assert any("RSE 2" in note for note in caught.value.__notes__)
+
+
+def test_ram_is_written_after_the_flash_algorithm_used_it(
+    board: BoardProcess, tmp_path: Path
+) -> None:
+    """A RAM image where the algorithm's buffers were is intact at the end of the load."""
+    plan = LoadPlan(
+        (
+            image(tmp_path, "dtcm", 0, 0x30000000, 0x10000, "ram"),
+            image(tmp_path, "message", 0, MESSAGE, 100, "ram"),
+            image(tmp_path, "bl2", 0, FLASH, 0x9000),
+        )
+    )
+    launcher = PyocdLauncher(settings(), [rse(board)])
+    try:
+        assert all(loaded.verified for loaded in launcher.load(plan).images)
+    finally:
+        launcher.stop()

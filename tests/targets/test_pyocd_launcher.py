@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pyOCD launcher, end to end against virtual boards."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import serial
+from virtual_boards import LIMIT, USER_SCRIPT, BoardProcess
+
+from hil.targets.endpoint import Endpoint
+from hil.targets.launcher import Launcher
+from hil.targets.load import LoadPlan, PlacedImage
+from hil.targets.pyocd_launcher import PyocdLauncher
+from hil.targets.pyocd_preflight import preflight
+from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
+
+pytest.importorskip("pyocd")
+FLASH, MESSAGE = 0xB0000000, 0x310E0000
+FIRST_LINE = b"BL1_1"
+
+
+def settings(**changes: object) -> PyocdSettings:
+    return PyocdSettings.model_validate(
+        {
+            "kind": "pyocd",
+            "target": "rse_virtual",
+            "user_script": str(USER_SCRIPT),
+            "options": {"reset.post_delay": 0.0},
+            **changes,
+        }
+    )
+
+
+def rse(board: BoardProcess) -> PyocdRse:
+    return PyocdRse(board.chip, board.probe, Endpoint("serial", board.uart))
+
+
+def image(
+    folder: Path, name: str, rse: int, address: int, size: int, memory: str = "flash"
+) -> PlacedImage:
+    """Make a file of random bytes and the plan to place it."""
+    content = random.Random(f"{name}{rse}").randbytes(size)
+    path = folder / f"{name}{rse}.bin"
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return PlacedImage(name, rse, path, address, memory, digest, size)  # type: ignore[arg-type]
+
+
+class Lab:
+    """Two boards and what a bench would do with their consoles."""
+
+    def __init__(self, boards: Sequence[BoardProcess]) -> None:
+        self.boards = boards
+        self.ports: dict[int, serial.Serial] = {}
+
+    def open(self, number: int, endpoint: Endpoint) -> None:
+        self.ports[number] = serial.Serial(endpoint.address, endpoint.baud, timeout=LIMIT)
+
+    def heard(self, number: int) -> bytes:
+        """Wait for the first line of a boot."""
+        return self.ports[number].read_until(FIRST_LINE)
+
+    def quiet(self, number: int, seconds: float) -> bool:
+        """Whether a console says nothing for a while."""
+        time.sleep(seconds)
+        return self.ports[number].in_waiting == 0
+
+    def listen_anew(self) -> None:
+        """Forget what has been said so far."""
+        time.sleep(0.1)
+        for port in self.ports.values():
+            port.reset_input_buffer()
+
+    def close(self) -> None:
+        for port in self.ports.values():
+            port.close()
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[BoardProcess]]:
+    folder = tmp_path_factory.mktemp("boards")
+    with ExitStack() as stack:
+        yield [stack.enter_context(BoardProcess(folder, chip=chip)) for chip in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def launcher(boards: list[BoardProcess]) -> Iterator[PyocdLauncher]:
+    driver = PyocdLauncher(settings(), [rse(board) for board in boards])
+    yield driver
+    driver.stop()
+
+
+@pytest.fixture
+def lab(boards: list[BoardProcess]) -> Iterator[Lab]:
+    bench = Lab(boards)
+    yield bench
+    bench.close()
+
+
+def test_it_is_a_launcher(launcher: PyocdLauncher) -> None:
+    """The class has what the contract of launchers asks for."""
+    contract: Launcher = launcher
+    assert {"load", "reset", "reset-one", "hold", "read-back"} <= contract.capabilities
+
+
+def test_loads_verifies_and_starts_all(
+    launcher: PyocdLauncher, lab: Lab, boards: list[BoardProcess], tmp_path: Path
+) -> None:
+    """All images arrive, each is read back, and every console is open before the first byte."""
+    plan = LoadPlan(
+        tuple(
+            placed
+            for number in (0, 1)
+            for placed in (
+                image(tmp_path, "bl2", number, FLASH, 0x8100),
+                image(tmp_path, "s", number, FLASH + 0x40000, 0x6001),
+                image(tmp_path, "message", number, MESSAGE, 0x2345, "ram"),
+            )
+        )
+    )
+    report = launcher.load(plan)
+    assert [loaded.image for loaded in report.images] == list(plan.images)
+    assert all(loaded.verified and loaded.how == "read-back" for loaded in report.images)
+    assert [loaded.sha256_on_device for loaded in report.images] == [i.sha256 for i in plan.images]
+    assert report.tools["pyocd"].startswith("0.46.")
+    cells = (boards[1].folder / "state" / "chip1.flash").read_bytes()
+    assert cells.startswith((tmp_path / "bl21.bin").read_bytes())
+
+    opened: list[int] = []
+
+    def open_console(number: int, endpoint: Endpoint) -> None:
+        lab.open(number, endpoint)
+        assert lab.quiet(number, 0.1), "it ran before its console was open"
+        opened.append(number)
+
+    launcher.start(open_console)
+    assert opened == [0, 1]
+    assert [FIRST_LINE in lab.heard(number) for number in opened] == [True, True]
+
+
+@pytest.mark.parametrize("kind", ["system", "nreset"])
+def test_resets_one_or_all(launcher: PyocdLauncher, lab: Lab, kind: str) -> None:
+    """A reset of one RSE leaves the other alone; a reset of all boots all."""
+    launcher.start(lab.open)
+    lab.listen_anew()
+    launcher.reset(1, kind)  # type: ignore[arg-type]
+    assert FIRST_LINE in lab.heard(1)
+    assert lab.quiet(0, 0.1)
+    lab.listen_anew()
+    launcher.reset(kind=kind)  # type: ignore[arg-type]
+    assert FIRST_LINE in lab.heard(0)
+    assert FIRST_LINE in lab.heard(1)
+
+
+def test_a_held_rse_is_silent_until_it_is_released(launcher: PyocdLauncher, lab: Lab) -> None:
+    """hold() stops one RSE at its reset vector, release() lets it boot."""
+    launcher.start(lab.open)
+    launcher.hold(0)
+    lab.listen_anew()
+    assert lab.quiet(0, 0.2)
+    launcher.release(0)
+    assert FIRST_LINE in lab.heard(0)
+
+
+def test_live_boards_are_alive(launcher: PyocdLauncher, lab: Lab) -> None:
+    """alive() is None for a running and for a held RSE, and disturbs neither."""
+    launcher.start(lab.open)
+    launcher.hold(1)
+    lab.listen_anew()
+    assert [launcher.alive(0), launcher.alive(1)] == [None, None]
+    assert lab.quiet(0, 0.1)
+    assert lab.quiet(1, 0.1)
+    launcher.release(1)
+
+
+def test_stop_may_be_called_twice_and_a_start_begins_anew(
+    launcher: PyocdLauncher, lab: Lab
+) -> None:
+    """After stop() no worker is left; the launcher can be used again."""
+    launcher.start(lab.open)
+    launcher.stop()
+    launcher.stop()
+    lab.listen_anew()
+    launcher.reset(0)
+    assert FIRST_LINE in lab.heard(0)
+
+
+def test_preflight_finds_everything_in_place(boards: list[BoardProcess]) -> None:
+    """pyOCD, user script, consoles and probes are all reported as found."""
+    findings = preflight(settings(), [rse(board) for board in boards])
+    assert [f for f in findings if not f.ok] == []
+    assert [f.what for f in findings] == [
+        "pyOCD",
+        "launcher.user_script",
+        "console of RSE 0",
+        "console of RSE 1",
+        "probe of RSE 0",
+        "probe of RSE 1",
+    ]
+    assert "DPIDR 0x4c013477" in findings[-1].found
+
+
+def test_preflight_says_what_is_missing_and_what_mends_it(boards: list[BoardProcess]) -> None:
+    """A missing device, script and target type are findings with a remedy, not exceptions."""
+    broken = PyocdRse(0, boards[0].probe, Endpoint("serial", "/dev/no-such-tty"))
+    findings = preflight(settings(user_script="/no/such/script.py"), [broken])
+    wrong = {f.what: f for f in findings if not f.ok}
+    assert set(wrong) == {"launcher.user_script", "console of RSE 0", "probe of RSE 0"}
+    assert all(f.fix for f in wrong.values())
+    assert "rse_virtual" in wrong["probe of RSE 0"].found
