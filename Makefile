@@ -22,7 +22,7 @@ demo: setup
 	@$(BIN)/python ci/run_benches.py --runs runs $(BENCHES)
 
 unit: setup
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests -n 4 --dist worksteal
 
 testcases: setup
 	$(BIN)/python ci/run_benches.py --runs runs $(BENCHES)

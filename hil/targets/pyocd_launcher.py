@@ -23,8 +23,8 @@ _STOP_LIMIT = 3.0
 class PyocdLauncher:
     """A `Launcher`; see there for the contract.
 
-    Loading takes hold of every RSE before it changes any, so that no RSE still runs and talks to
-    one that is being loaded.
+    A whole system is held first and reset once more when nothing runs any more: what an RSE said
+    to another that was held already must not reach that one in its next boot.
 
     Args:
         settings: The launcher's part of the board file.
@@ -71,7 +71,8 @@ class PyocdLauncher:
     def start(self, open_console: OpenConsole) -> None:
         """Open every console, then let all RSEs go together."""
         with self._lock:
-            self._hold(self._rses.keys() - self._held, "hold")
+            if self._rses.keys() - self._held:
+                self._hold_all("hold", self._settings.reset_type)
             for rse in self._rses.values():
                 open_console(rse.id, rse.console)
             self._release(self._rses)
@@ -79,9 +80,12 @@ class PyocdLauncher:
     def reset(self, rse: int | None = None, kind: ResetKind = "system") -> None:
         """Reset one RSE, or hold all and release all."""
         with self._lock:
-            concerned = self._rses.keys() if rse is None else {rse}
-            self._hold(concerned, "reset", kind)
-            self._release(concerned)
+            if rse is None:
+                self._hold_all("reset", kind)
+                self._release(self._rses)
+            else:
+                self._hold({rse}, "reset", kind)
+                self._release({rse})
 
     def hold(self, rse: int) -> None:
         """Keep one RSE at its reset vector."""
@@ -117,6 +121,11 @@ class PyocdLauncher:
             if image.rse not in self._rses:
                 known = ", ".join(str(rse) for rse in sorted(self._rses))
                 raise UsageError(f"image {image.name} is for RSE {image.rse}; there are {known}")
+
+    def _hold_all(self, operation: str, kind: ResetKind) -> None:
+        self._hold(self._rses, operation, kind)
+        if len(self._rses) > 1:
+            self._hold(self._rses, operation, kind)
 
     def _hold(self, rses: Iterable[int], operation: str, kind: ResetKind | None = None) -> None:
         requests = {rse: {"command": "hold", "kind": kind} for rse in sorted(rses)}

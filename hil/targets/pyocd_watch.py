@@ -26,17 +26,35 @@ class Connections:
 
     def ended_by_peer(self) -> bool:
         """Whether a connection was found ended by the far end, for two looks in a row."""
-        try:
-            links = [path.readlink() for path in Path("/proc/self/fd").iterdir()]
-            tables = [Path(f"/proc/self/net/{name}").read_text() for name in ("tcp", "tcp6")]
-        except OSError:
-            return False  # another system, or a file was closed meanwhile
-        own = {str(link)[8:-1] for link in links if str(link).startswith("socket:[")}
-        rows = (line.split() for table in tables for line in table.splitlines()[1:])
-        established = {row[_INODE] for row in rows if row[_STATE] == _ESTABLISHED} & own
+        own = _own_sockets()
+        established = _established() & own
         self._known = (self._known | established) & own
         before, self._suspect = self._suspect, self._known - established
         return bool(before & self._suspect)
+
+
+def _own_sockets() -> set[str]:
+    """Return the inodes of all sockets that are open here; none on another system."""
+    folder, found = Path("/proc/self/fd"), set()
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            link = str(path.readlink())
+        except OSError:
+            continue  # closed meanwhile, as the folder itself
+        if link.startswith("socket:["):
+            found.add(link.removeprefix("socket:[").removesuffix("]"))
+    return found
+
+
+def _established() -> set[str]:
+    """Return the inodes of all established TCP connections."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        path = Path("/proc/self/net") / name
+        if path.exists():
+            rows = (line.split() for line in path.read_text().splitlines()[1:])
+            found |= {row[_INODE] for row in rows if row[_STATE] == _ESTABLISHED}
+    return found
 
 
 def watch(on_ended: Callable[[], None]) -> threading.Thread:

@@ -76,7 +76,6 @@ class Board:
         self._controller = FlashController(self._flash, self._bus, faults.names)
         self._otp = Otp(config.state / f"chip{chip}.otp")
         self.uart = PtyUart(self.loop, silent="uart-silent" in faults.names)
-        self._locks_up = "core-lockup" in faults.names
         self._core = Core(
             self._bus,
             rom_base=ROM_BASE,
@@ -127,8 +126,6 @@ class Board:
 
     def _core_was_reset(self) -> None:
         self._controller.reset()
-        if self._locks_up and not self._core.halted:
-            self._core.lockup = True
         self._host.restart()
 
     def _reset_line_asserted(self) -> None:

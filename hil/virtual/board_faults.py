@@ -21,7 +21,6 @@ BOARD_FAULTS = {
     **mem_ap.FAULTS,
     **_COUNTED,
     "uart-silent": "nothing comes out of the UART",
-    "core-lockup": "the core locks up as soon as it runs",
 }
 
 

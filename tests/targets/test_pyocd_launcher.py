@@ -6,14 +6,16 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
 from virtual_boards import LIMIT, USER_SCRIPT, BoardProcess
 
+from hil.errors import UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
 from hil.targets.load import LoadPlan, PlacedImage
@@ -190,6 +192,44 @@ def test_stop_may_be_called_twice_and_a_start_begins_anew(
     lab.listen_anew()
     launcher.reset(0)
     assert FIRST_LINE in lab.heard(0)
+
+
+class Scribe:
+    """Stands in for the workers and writes down what they are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[int]]] = []
+        self.versions = {"pyocd": "0"}
+
+    def ask(
+        self, _operation: str, requests: Mapping[int, Mapping[str, Any]], _limit: float
+    ) -> dict[int, Any]:
+        self.asked.append((str(next(iter(requests.values()))["command"]), sorted(requests)))
+        return {rse: {"digests": []} for rse in requests}
+
+
+def test_a_system_is_held_before_it_is_changed_and_reset_when_all_are_held() -> None:
+    """No RSE runs while another is loaded; stale messages between RSEs die in a second reset."""
+    rses = [PyocdRse(n, f"probe {n}", Endpoint("serial", "/dev/null")) for n in (0, 1)]
+    driver = PyocdLauncher(settings(), rses)
+    driver._crew = scribe = Scribe()  # type: ignore[assignment]
+    driver.load(LoadPlan(()))
+    driver.start(lambda rse, _endpoint: scribe.asked.append(("console", [rse])))
+    driver.reset()
+    driver.reset(1)
+    both = [0, 1]
+    assert scribe.asked == [
+        ("hold", both), ("load", both), ("console", [0]), ("console", [1]), ("release", both),
+        ("hold", both), ("hold", both), ("release", both),
+        ("hold", [1]), ("release", [1]),
+    ]  # fmt: skip
+
+
+def test_an_image_for_an_unknown_rse_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    """It is refused before anything is held."""
+    driver = PyocdLauncher(settings(), [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
+    with pytest.raises(UsageError, match="image bl2 is for RSE 7; there are 0"):
+        driver.load(LoadPlan((image(tmp_path, "bl2", 7, FLASH, 4),)))
 
 
 def test_preflight_finds_everything_in_place(boards: list[BoardProcess]) -> None:

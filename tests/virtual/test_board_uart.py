@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def test_bytes_come_through_unchanged(uart: PtyUart) -> None:
     with serial.Serial(uart.path, 115200, timeout=LIMIT) as port:
         uart.write(every)
         assert port.read(256) == every
+
+
+def test_a_plain_reader_gets_the_same_bytes(uart: PtyUart) -> None:
+    """Also who opens the device without any settings, as `cat` does, sees every byte."""
+    text = b"[INF] a\r\n\x03\x04b\0c\x7f"
+    handle = os.open(uart.path, os.O_RDONLY | os.O_NOCTTY)
+    try:
+        uart.write(text)
+        assert os.read(handle, 100) == text
+    finally:
+        os.close(handle)
 
 
 def test_without_a_reader_bytes_are_lost_and_nobody_waits(uart: PtyUart) -> None:
