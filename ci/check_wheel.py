@@ -61,8 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rse-hil-wheel-") as scratch_name:
         scratch = Path(scratch_name)
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-        env_constraint = str(ROOT / "ci/constraints.txt")
-        os.environ["PIP_CONSTRAINT"] = env_constraint
+        os.environ["PIP_CONSTRAINT"] = (ROOT / "ci/constraints.txt").as_uri()
         run(*pip, "wheel", "-q", "--no-deps", "-w", scratch, ROOT, cwd=scratch)
         wheel = next(scratch.glob("rse_hil-*.whl"))
         names = zipfile.ZipFile(wheel).namelist()

@@ -41,8 +41,9 @@ def build() -> None:
             f"{made.stdout}{made.stderr}\nsetup: Python cannot make a virtual environment; "
             "on Debian and Ubuntu: apt-get install python3-venv"
         )
-    # The constraint goes by environment so that it binds the build's own requirements too.
-    env = os.environ | {"PIP_CONSTRAINT": str(ROOT / "ci/constraints.txt")}
+    # The constraint goes by environment so that it binds the build's own requirements too, and as
+    # a URL because pip splits the variable at blanks.
+    env = os.environ | {"PIP_CONSTRAINT": (ROOT / "ci/constraints.txt").as_uri()}
     env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     pip = [str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "-e", f"{ROOT}[dev]"]
     if subprocess.run(pip, env=env, check=False).returncode != 0:
