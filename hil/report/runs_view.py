@@ -76,9 +76,18 @@ def render_run(summary: RunSummary) -> str:
     if fingerprints := run.get("fingerprints"):
         lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
     lines += [f"  warning {text}" for text in run.get("warnings") or []]
-    lines.append(f"  junit   {summary.folder / 'junit.xml'}")
-    lines.append(f"  record  {summary.folder}")
+    folder = _near(summary.folder)
+    lines.append(f"  junit   {folder / 'junit.xml'}")
+    lines.append(f"  record  {folder}")
     return "\n".join(lines)
+
+
+def _near(path: Path) -> Path:
+    """Return a path as it is typed from here, if it lies below."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def _fingerprints(by_rse: dict[str, str]) -> str:

@@ -152,7 +152,7 @@ class Crew:
                 worker = self._workers[rse]
                 ended = worker.ended  # looked at first: an answer may stand before the end
                 reply = worker.answer()
-                if reply is None and False:
+                if reply is None and time.monotonic() > deadline:
                     failures[rse] = self._too_late(rse, operation, limit)
                 elif reply is None and ended:
                     failures[rse] = self._lost(rse, operation)

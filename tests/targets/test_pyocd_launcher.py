@@ -15,7 +15,7 @@ import pytest
 import serial
 from virtual_boards import LIMIT, USER_SCRIPT, BoardProcess
 
-from hil.errors import UsageError
+from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
 from hil.targets.load import LoadPlan, PlacedImage
@@ -197,15 +197,22 @@ def test_stop_may_be_called_twice_and_a_start_begins_anew(
 class Scribe:
     """Stands in for the workers and writes down what they are asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, fails: str = "") -> None:
+        self._fails = fails
         self.asked: list[tuple[str, list[int]]] = []
         self.versions = {"pyocd": "0"}
 
     def ask(
         self, _operation: str, requests: Mapping[int, Mapping[str, Any]], _limit: float
     ) -> dict[int, Any]:
-        self.asked.append((str(next(iter(requests.values()))["command"]), sorted(requests)))
+        command = str(next(iter(requests.values()))["command"])
+        self.asked.append((command, sorted(requests)))
+        if command == self._fails:
+            raise DeviceError("it failed")
         return {rse: {"digests": []} for rse in requests}
+
+    def running(self, _rse: int) -> bool:
+        return True
 
 
 def test_a_system_is_held_before_it_is_changed_and_reset_when_all_are_held() -> None:
@@ -223,6 +230,16 @@ def test_a_system_is_held_before_it_is_changed_and_reset_when_all_are_held() -> 
         ("hold", both), ("hold", both), ("release", both),
         ("hold", [1]), ("release", [1]),
     ]  # fmt: skip
+
+
+def test_after_a_failed_load_everything_is_held_anew() -> None:
+    """The core may stand in the flash algorithm: it must not be released from there."""
+    driver = PyocdLauncher(settings(), [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
+    driver._crew = scribe = Scribe(fails="load")  # type: ignore[assignment]
+    with pytest.raises(DeviceError):
+        driver.load(LoadPlan(()))
+    driver.start(lambda _rse, _endpoint: None)
+    assert [command for command, _ in scribe.asked] == ["hold", "load", "hold", "release"]
 
 
 def test_an_image_for_an_unknown_rse_is_a_mistake_of_the_user(tmp_path: Path) -> None:
