@@ -16,9 +16,9 @@ from hil.bench.board_file import BoardFile
 from hil.bench.boots import SystemBoot
 from hil.bench.image_plan import build_plan
 from hil.bench.locks import BenchLock
-from hil.bench.placeholders import expand
+from hil.bench.placeholders import expand, is_announced
 from hil.bench.services import Services
-from hil.bench.targets import make_launcher, pyocd_rses
+from hil.bench.targets import make_launcher
 from hil.errors import DeviceError
 from hil.images.placement import BuiltImage
 from hil.targets.endpoint import Endpoint
@@ -242,16 +242,22 @@ class Bench:
             )
 
     def _resources(self) -> list[str]:
-        """Name the hardware that only one run may use."""
-        if self.board.launcher.kind != "pyocd":
-            return []
-        rses = pyocd_rses(self.board, self._expand)
-        return [f"probe {rse.probe}" for rse in rses] + [
-            f"console {Path(rse.console.address).resolve()}"
-            if rse.console.kind == "serial"
-            else f"console {rse.console.address}"
-            for rse in rses
-        ]
+        """Name the hardware that only one run may use.
+
+        What this run's own services announced is nobody else's, and its names (a pty, a port) may
+        belong to another run tomorrow.
+        """
+        found = []
+        for rse in self.board.rses:
+            places = [("probe", rse.probe)]
+            if rse.console is not None:
+                console = rse.console
+                places += [("console", text) for text in (console.serial, console.tcp, console.telnet)]
+            for what, text in places:
+                if text is not None and not is_announced(text):
+                    place = self._expand(text, f"rses.{rse.id}")
+                    found.append(f"{what} {Path(place).resolve() if '/' in place else place}")
+        return found
 
     def _expand(self, text: str, where: str) -> str:
         return expand(text, self._values, where=where)

@@ -19,6 +19,11 @@ def variables(text: str) -> list[str]:
     return _VARIABLE.findall(text)
 
 
+def is_announced(text: str) -> bool:
+    """Return whether a text is filled in by a service of the run (`{SERVICE.VALUE}`)."""
+    return any("." in name for name in _PLACEHOLDER.findall(text))
+
+
 def expand(text: str, values: Mapping[str, str], *, where: str) -> str:
     """Replace `{name}` by its value and `${NAME}` by the environment variable.
 
