@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,13 +17,13 @@ from hil.bench.boots import SystemBoot
 from hil.bench.image_plan import build_plan
 from hil.bench.locks import BenchLock
 from hil.bench.placeholders import expand, is_announced
+from hil.bench.power import VANISH_SECONDS, await_devices, switch
 from hil.bench.services import Services
 from hil.bench.targets import make_launcher
 from hil.errors import DeviceError
-from hil.images.placement import BuiltImage
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
-from hil.targets.load import LoadPlan, LoadReport
+from hil.targets.load import LoadPlan, LoadReport, PlacedImage
 from hil.uart.capture import Capture, CaptureEvent
 from hil.uart.console import Console
 from hil.uart.follower import BootFollower
@@ -34,7 +34,6 @@ from hil.uart.waiting import BootResult, wait_stages
 
 #: Seconds in which the runtime's report line must follow its banner.
 RUNTIME_REPORT_LIMIT = 5.0
-POWER_LIMIT = 60.0
 
 
 class Journal(Protocol):
@@ -49,7 +48,8 @@ class Bench:
 
     Args:
         file: The board.
-        folder: The run's folder: `uart/` receives the transcripts, `state/` what devices write.
+        folder: The run's folder: `uart/` receives the transcripts, `logs/` what services and models
+            say, and `state/`, while the bench is live, what devices write.
         cache: Folder of signed images, kept from run to run.
         journal: Told of everything that happens.
     """
@@ -65,8 +65,8 @@ class Bench:
         self._capture: Capture | None = None
         self._boots = 0
         self._values: dict[str, str] = {}
-        self._plan = LoadPlan(())
-        self.images: list[BuiltImage] = []
+        self.plan = LoadPlan(())
+        self._endpoints: dict[int, Endpoint] = {}
         self.transcripts: dict[int, Transcript] = {}
         self.consoles: dict[int, Console] = {}
 
@@ -95,9 +95,10 @@ class Bench:
 
     def _open(self) -> None:
         state = self._folder / "state"
-        state.mkdir(parents=True, exist_ok=True)
-        self.images, self._plan = build_plan(self._file, self._cache)
-        self._journal.event("images", images=[_told(image) for image in self.images])
+        state.mkdir(parents=True, mode=0o700)
+        self._stack.callback(self._clear_away, state)
+        self.plan = build_plan(self._file, self._cache)
+        self._journal.event("images", images=[_told(image) for image in self.plan.images])
 
         self._values = {
             "state": str(state),
@@ -115,6 +116,11 @@ class Bench:
             self._stack.callback(self._switch, "off", self.board.power.off)
         if self.board.power.on:
             self._switch("on", self.board.power.on)
+            await_devices(
+                self._expand(rse.console.serial, f"rses.{rse.id}.console")
+                for rse in self.board.rses
+                if rse.console is not None and rse.console.serial is not None
+            )
 
         self._capture = Capture(self._captured)
         self._stack.callback(self._capture.close)
@@ -124,7 +130,7 @@ class Bench:
     def load(self) -> LoadReport:
         """Put all images on the devices and read them back; every RSE is held afterwards."""
         self._journal.event("load")
-        report = self.launcher.load(self._plan)
+        report = self.launcher.load(self.plan)
         self._journal.event(
             "loaded",
             seconds=round(report.seconds, 3),
@@ -143,14 +149,20 @@ class Bench:
 
     def start(self) -> SystemBoot:
         """Let all RSEs go and watch them until each has booted or cannot any more."""
-        return self._boot("start", lambda: self.launcher.start(self._open_console))
+        cycle = self.board.power.cycle
+        if cycle is None or self.board.warm_reset:
+            return self._boot(
+                "start", lambda armed: self.launcher.start(self._open_console, armed=armed)
+            )
+        # What was loaded boots only after a power cycle; starting it warm merely opens the consoles.
+        self.launcher.start(self._open_console)
+        return self._boot("power cycle", lambda armed: self._cycle(cycle, armed))
 
     def reset(self) -> SystemBoot:
         """Reset the whole system, by power cycle where the board asks for it, and watch it."""
-        if self.board.power.cycle:
-            cycle = self.board.power.cycle
-            return self._boot("power cycle", lambda: self._switch("cycle", cycle))
-        return self._boot("reset", lambda: self.launcher.reset(None))
+        if (cycle := self.board.power.cycle) is not None:
+            return self._boot("power cycle", lambda armed: self._cycle(cycle, armed))
+        return self._boot("reset", lambda armed: self.launcher.reset(None, armed=armed))
 
     @property
     def can_reset(self) -> str | None:
@@ -158,7 +170,7 @@ class Bench:
         if self.board.power.cycle:
             return None
         if not self.board.warm_reset:
-            return "this board needs a power cycle to boot again, and `power.cycle` is not set"
+            return "the board file says warm_reset: false, and gives no power.cycle command"
         if "reset" not in self.launcher.capabilities:
             return f"the launcher {self.board.launcher.kind} cannot reset"
         return None
@@ -170,11 +182,30 @@ class Bench:
             transcript.close()
         self._launcher = None
 
-    def _boot(self, how: str, let_go: Callable[[], None]) -> SystemBoot:
+    def _clear_away(self, state: Path) -> None:
+        """Keep what programs logged; remove what devices wrote: an OTP image holds keys."""
+        logs = self._folder / "logs"
+        for log in sorted(state.rglob("*.log")):
+            logs.mkdir(exist_ok=True)
+            log.replace(logs / "-".join(log.relative_to(state).parts))
+        shutil.rmtree(state, ignore_errors=True)
+
+    def _boot(self, how: str, let_go: Callable[[Callable[[], None]], None]) -> SystemBoot:
+        """Boot the system and watch it.
+
+        Args:
+            how: What is done, for the journal.
+            let_go: Does it; calls its argument when all consoles are open and nothing runs yet, so
+                that old output is not taken for that of this boot.
+        """
         first = self._boots == 0
-        offsets = {rse: transcript.size for rse, transcript in self.transcripts.items()}
+        offsets: dict[int, int] = {}
+
+        def armed() -> None:
+            offsets.update({rse: t.size for rse, t in self.transcripts.items()})
+
         self._journal.event("boot", number=self._boots, how=how)
-        let_go()
+        let_go(armed)
         started = time.monotonic()
         followers = {
             rse: BootFollower(transcript, rse=rse, from_offset=offsets.get(rse, 0))
@@ -214,6 +245,7 @@ class Bench:
 
     def _open_console(self, rse: int, endpoint: Endpoint) -> None:
         assert self._capture is not None
+        self._endpoints[rse] = endpoint
         if rse not in self.transcripts:
             transcript = Transcript(self._folder / "uart" / f"rse{rse}.log", f"rse{rse}")
             self.transcripts[rse] = transcript
@@ -252,7 +284,9 @@ class Bench:
             places = [("probe", rse.probe)]
             if rse.console is not None:
                 console = rse.console
-                places += [("console", text) for text in (console.serial, console.tcp, console.telnet)]
+                places += [
+                    ("console", text) for text in (console.serial, console.tcp, console.telnet)
+                ]
             for what, text in places:
                 if text is not None and not is_announced(text):
                     place = self._expand(text, f"rses.{rse.id}")
@@ -263,24 +297,19 @@ class Bench:
         return expand(text, self._values, where=where)
 
     def _switch(self, what: str, command: list[str]) -> None:
-        """Run one of the lab's power commands."""
         self._journal.event("power", what=what)
-        try:
-            done = subprocess.run(
-                [self._expand(word, f"power.{what}") for word in command],
-                capture_output=True,
-                text=True,
-                timeout=POWER_LIMIT,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise DeviceError(f"{command[0]}: {error}", operation=f"power {what}") from None
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
-            raise DeviceError(
-                f"{command[0]} ended with status {done.returncode}: {said[0]}",
-                operation=f"power {what}",
-            )
+        switch(what, [self._expand(word, f"power.{what}") for word in command])
+
+    def _cycle(self, command: list[str], armed: Callable[[], None]) -> None:
+        """Switch the supply off and on, and open again the consoles that went with it."""
+        armed()
+        self._switch("cycle", command)
+        time.sleep(VANISH_SECONDS)
+        for rse, endpoint in self._endpoints.items():
+            if not self.transcripts[rse].live:
+                if endpoint.kind == "serial":
+                    await_devices([endpoint.address])
+                self._open_console(rse, endpoint)
 
 
 def _renewed(result: BootResult, follower: BootFollower) -> BootResult:
@@ -294,7 +323,7 @@ def _renewed(result: BootResult, follower: BootFollower) -> BootResult:
     )
 
 
-def _told(image: BuiltImage) -> dict[str, Any]:
+def _told(image: PlacedImage) -> dict[str, Any]:
     return {
         "name": image.name,
         "rse": image.rse,

@@ -10,15 +10,15 @@ from hil.bench.model_inputs import read_key
 from hil.bench.placeholders import expand
 from hil.errors import UsageError
 from hil.images.image_spec import ImageSpec
-from hil.images.placement import BuiltImage, ProvisioningValues, build_images
+from hil.images.placement import ProvisioningValues, build_images
 from hil.model.secret import Secret
-from hil.targets.load import LoadPlan, PlacedImage
+from hil.targets.load import LoadPlan
 
 #: Keys of the board file that images are made with.
 KEYS = ("guk", "kp_cm", "kce_cm", "kp_dm", "kce_dm", "krtl")
 
 
-def build_plan(file: BoardFile, cache: Path) -> tuple[list[BuiltImage], LoadPlan]:
+def build_plan(file: BoardFile, cache: Path) -> LoadPlan:
     """Build every image of a board and say what goes where.
 
     Args:
@@ -43,10 +43,7 @@ def build_plan(file: BoardFile, cache: Path) -> tuple[list[BuiltImage], LoadPlan
         cache,
         ProvisioningValues(**keys),
     )
-    placed = (
-        PlacedImage(i.name, i.rse, i.path, i.address, i.memory, i.sha256, i.size) for i in images
-    )
-    return images, LoadPlan(tuple(placed))
+    return LoadPlan(tuple(images))
 
 
 def _with_variables(spec: ImageSpec) -> ImageSpec:

@@ -25,6 +25,12 @@ def explain_boot(boot: SystemBoot, rse: int, board: Board) -> str:
     if others:
         lines.append("  the others: " + "; ".join(_brief(boot.of(n)) for n in others))
     lines += [f"  {line}" for line in _causes(boot, result, board)]
+    cold = not board.warm_reset and board.launcher.kind == "pyocd" and board.power.cycle is None
+    if not result.ok and cold:
+        lines.append(
+            "  note: this board does not boot after a warm reset (warm_reset: false) and the board file "
+            "has no power.cycle: switch its supply by hand or give the command"
+        )
     return "\n".join(lines)
 
 

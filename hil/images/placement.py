@@ -21,9 +21,9 @@ from hil.images.recipes import BuiltFile, ProvisioningValues, Workshop
 
 __all__ = [
     "Bl2Recipe",
-    "BuiltImage",
     "ImageSpec",
     "McubootRecipe",
+    "PlacedImage",
     "Policies",
     "ProvisioningRecipe",
     "ProvisioningValues",
@@ -32,7 +32,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class BuiltImage:
+class PlacedImage:
     """One file and the place on one RSE where it belongs."""
 
     #: Role of the image in the board file ("bl2", "s", "provisioning", ...).
@@ -47,7 +47,7 @@ class BuiltImage:
     #: Bytes.
     size: int
     #: "MAJOR.MINOR.REVISION+BUILD" of MCUboot and BL2 images, None for anything else.
-    version: str | None
+    version: str | None = None
 
     @property
     def end(self) -> int:
@@ -61,7 +61,7 @@ def build_images(
     base_dir: Path,
     out_dir: Path,
     provisioning_values: ProvisioningValues | None = None,
-) -> list[BuiltImage]:
+) -> list[PlacedImage]:
     """Build the images of a board for all its RSEs.
 
     Args:
@@ -95,15 +95,15 @@ def build_images(
     return images
 
 
-def _for_its_rses(spec: ImageSpec, workshop: Workshop, rses: Sequence[int]) -> list[BuiltImage]:
+def _for_its_rses(spec: ImageSpec, workshop: Workshop, rses: Sequence[int]) -> list[PlacedImage]:
     """Build an image once, or for each RSE where it differs."""
     per_rse = spec.provisioning is not None or (spec.file is not None and "{id}" in str(spec.file))
     shared = None if per_rse else workshop.build(spec, rses[0])
     return [_placed(spec, rse, shared or workshop.build(spec, rse)) for rse in rses]
 
 
-def _placed(spec: ImageSpec, rse: int, file: BuiltFile) -> BuiltImage:
-    return BuiltImage(
+def _placed(spec: ImageSpec, rse: int, file: BuiltFile) -> PlacedImage:
+    return PlacedImage(
         spec.name, rse, file.path, spec.address, spec.memory, file.sha256, file.size, file.version
     )
 
@@ -120,7 +120,7 @@ def _check_names(specs: Sequence[ImageSpec], rse_ids: Sequence[int]) -> None:
                 raise UsageError(f"image {spec.name!r}: no RSE {rse} on this board; it has {known}")
 
 
-def _check_overlaps(images: Iterable[BuiltImage]) -> None:
+def _check_overlaps(images: Iterable[PlacedImage]) -> None:
     """Refuse two images of one RSE in one place of one memory."""
     ordered = sorted(images, key=lambda image: (image.memory, image.address))
     for first, second in pairwise(ordered):
@@ -131,5 +131,5 @@ def _check_overlaps(images: Iterable[BuiltImage]) -> None:
             )
 
 
-def _range(image: BuiltImage) -> str:
+def _range(image: PlacedImage) -> str:
     return f"{image.address:#x} to {image.end - 1:#x}"

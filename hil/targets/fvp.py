@@ -25,11 +25,12 @@ from hil.targets.fvp_ports import AnnouncementScanner
 from hil.targets.fvp_process import ModelProcess
 from hil.targets.fvp_query import Model
 from hil.targets.fvp_settings import FvpSettings
-from hil.targets.launcher import OpenConsole, ResetKind
+from hil.targets.launcher import Armed, OpenConsole, ResetKind
 from hil.targets.load import LoadedImage, LoadPlan, LoadReport
 
 #: With files as consoles nothing tells that a model is up; one that refuses has ended by then.
 _SETTLE_SECONDS = 1.0
+#: Called when all consoles are open and the firmware does not run yet.
 _REASON = re.compile(r"Simulation is stopping\. Reason: ([^|]+)")
 
 
@@ -89,8 +90,12 @@ class FvpLauncher:
         tools = {"fvp": model.version, "fvp binary": str(model.binary)}
         return LoadReport(loaded, time.monotonic() - begin, tools)
 
-    def start(self, open_console: OpenConsole) -> None:
+    def start(self, open_console: OpenConsole, *, armed: Armed | None = None) -> None:
         """Start the model and open every console before its first byte.
+
+        Args:
+            open_console: Opens one console.
+            armed: Called before the firmware runs; not called where the model already runs.
 
         Raises:
             UsageError: The model has other parameters or RSEs than the board file says.
@@ -103,14 +108,20 @@ class FvpLauncher:
         verify(self._plan)
         try:
             if self._settings.console.kind == "terminal":
-                self._start_with_terminals(open_console)
+                self._start_with_terminals(open_console, armed or _nothing)
             else:
-                self._start_with_files(open_console)
+                self._start_with_files(open_console, armed or _nothing)
         except BaseException:
             self.stop()
             raise
 
-    def reset(self, rse: int | None = None, kind: ResetKind = "system") -> None:
+    def reset(
+        self,
+        rse: int | None = None,
+        kind: ResetKind = "system",
+        *,
+        armed: Armed | None = None,
+    ) -> None:
         """Stop the model and start it again; consoles are opened anew, OTP files stay."""
         if rse is not None:
             raise DeviceError(
@@ -122,7 +133,7 @@ class FvpLauncher:
         if self._open_console is None:
             raise DeviceError("the model was never started", operation=f"{kind} reset")
         self.stop()
-        self.start(self._open_console)
+        self.start(self._open_console, armed=armed)
 
     def hold(self, rse: int) -> None:
         """Refuse: an FVP is started as a whole."""
@@ -155,10 +166,13 @@ class FvpLauncher:
     def _query(self) -> Model:
         """Ask the model once for what it is."""
         if self._model is None:
-            self._model = fvp_query.query(self._settings, base=self._base)
+            self._state.mkdir(parents=True, exist_ok=True)
+            names = Names({}, self._state, self._base)
+            cwd = fvp_command.working_folder(self._settings, names)
+            self._model = fvp_query.query(self._settings, base=self._base, cwd=cwd)
         return self._model
 
-    def _start_with_terminals(self, open_console: OpenConsole) -> None:
+    def _start_with_terminals(self, open_console: OpenConsole, armed: Armed) -> None:
         model = self._query()
         names = self._names(model)
         consoles = TerminalConsoles(self._settings.console, names, model.parameters)
@@ -170,17 +184,17 @@ class FvpLauncher:
         process.freeze()
         for rse, endpoint in consoles.endpoints(scanner.seen).items():
             open_console(rse, endpoint)
+        armed()
         process.thaw()
 
-    def _start_with_files(self, open_console: OpenConsole) -> None:
+    def _start_with_files(self, open_console: OpenConsole, armed: Armed) -> None:
         model = self._query()
         names = self._names(model)
-        consoles = FileConsoles(
-            self._settings.console, names, model.parameters, start=self._starts + 1
-        )
+        consoles = FileConsoles(self._settings.console, names, start=self._starts + 1)
         for rse, endpoint in consoles.endpoints().items():
             open_console(rse, endpoint)
         scanner = AnnouncementScanner()
+        armed()
         process = self._spawn(model, names, consoles.parameters, scanner)
         paths = list(consoles.paths())
         process.wait_until(
@@ -205,12 +219,11 @@ class FvpLauncher:
         self._command = fvp_command.command_line(
             model.binary, settings, names, parameters, self._plan.images
         )
-        cwd = names.of(settings.cwd, where="launcher.cwd") if settings.cwd else str(self._state)
         self._starts += 1
         self._note(f"start {self._starts}: {self.command_line()}")
         self._process = ModelProcess(
             self._command,
-            cwd=self._base / cwd,
+            cwd=fvp_command.working_folder(settings, names),
             env=fvp_query.environment(settings),
             log=self.log,
             on_text=scanner.feed,
@@ -242,3 +255,7 @@ class FvpLauncher:
         self._state.mkdir(parents=True, exist_ok=True)
         with self.log.open("a") as log:
             log.write(f"# {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+
+
+def _nothing() -> None:
+    """Stand in for an `armed` that nobody gave."""

@@ -18,6 +18,9 @@ from hil.targets.load import PlacedImage
 _PLACEHOLDER = re.compile(r"\{(id|rse|sysctrl|css|state|board)\}")
 _OF_AN_RSE = re.compile(r"\{(id|rse|sysctrl|css)\}")
 _SHOWN_PROBLEMS = 4
+_MANY = 0xFFFF
+#: Parameters, by the end of their names, that open windows: an xterm for each terminal, a display.
+_WINDOWLESS = {"start_telnet": "0", "disable_visualisation": "1"}
 _SECRET = re.compile(r"huk|guk|krtl|seed|secret|private|passw|token|licen", re.IGNORECASE)
 
 
@@ -71,8 +74,14 @@ def expand(values: Mapping[str, Scalar], names: Names, *, where: str) -> dict[st
 
 
 def scalar_text(value: Scalar) -> str:
-    """A value as models write it: bools are 1 and 0."""
-    return str(int(value)) if isinstance(value, bool) else str(value)
+    """A value as scripts for models write it: bools are 1 and 0, addresses and masks hexadecimal.
+
+    >>> [scalar_text(value) for value in (True, 16, 0x80000000, "0x0000011B")]
+    ['1', '16', '0x80000000', '0x0000011B']
+    """
+    if isinstance(value, bool):
+        return str(int(value))
+    return hex(value) if isinstance(value, int) and value > _MANY else str(value)
 
 
 def check(parameters: Mapping[str, str], model: ModelParameters, *, version: str) -> None:
@@ -123,6 +132,8 @@ def parameters(
 ) -> dict[str, str]:
     """Every parameter that the model gets: the board file's and the launcher's own.
 
+    Windows that the board file says nothing about stay closed: hosts of a lab have no display.
+
     Raises:
         UsageError: The board file sets what the launcher must set itself.
     """
@@ -133,7 +144,28 @@ def parameters(
     own = {**own, **{name: str(copy) for name, (_, copy) in copies.items()}}
     if both := sorted(own.keys() & given.keys()):
         raise UsageError(f"launcher.parameters: the launcher sets {', '.join(both)} itself")
-    return {**given, **own}
+    windowless = {
+        name: value
+        for name in model.types
+        for end, value in _WINDOWLESS.items()
+        if name.rpartition(".")[2] == end
+    }
+    return {**windowless, **given, **own}
+
+
+def working_folder(settings: FvpSettings, names: Names) -> Path:
+    """Where the model runs and is asked what it is; some look for mesh files there.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    if settings.cwd is None:
+        return names.state
+    where = "launcher.cwd"
+    path = names.board / names.of(settings.cwd, where=where)
+    if not path.is_dir():
+        raise UsageError(f"{where}: no folder {path}; expected the one that the model runs in")
+    return path
 
 
 def command_line(
@@ -157,7 +189,7 @@ def command_line(
     }
     for option, seconds in limits.items():
         if seconds is not None:
-            command += [option, f"{seconds:g}"]
+            command += [option, f"{seconds:f}".rstrip("0").rstrip(".")]
     return [*command, *(names.of(word, where="launcher.args") for word in settings.args)]
 
 

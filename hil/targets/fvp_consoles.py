@@ -66,9 +66,7 @@ class TerminalConsoles:
 class FileConsoles:
     """One file for each RSE, made before the model writes it; a new one for each start."""
 
-    def __init__(
-        self, console: FvpConsole, names: Names, model: ModelParameters, *, start: int
-    ) -> None:
+    def __init__(self, console: FvpConsole, names: Names, *, start: int) -> None:
         self._files = {
             rse: names.state / f"uart-rse{rse}-start{start}.log" for rse in names.prefixes
         }
@@ -76,9 +74,6 @@ class FileConsoles:
         for rse, path in self._files.items():
             uart = names.of(console.uart, rse, where="launcher.console.uart")
             self.parameters |= {f"{uart}.out_file": str(path), f"{uart}.unbuffered_output": "1"}
-            terminal = names.of(console.terminal, rse, where="launcher.console.terminal")
-            if f"{terminal}.start_telnet" in model.types:
-                self.parameters[f"{terminal}.start_telnet"] = "0"
 
     def endpoints(self) -> Mapping[int, Endpoint]:
         """Make the files and say where they are."""

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from hil.errors import DeviceError, UsageError
 
-_ROW = re.compile(r"^\s*([A-Za-z_][\w.\[\]-]*\.[\w.\[\]-]+)=(.*)$")
+#: A parameter of an instance; one of the whole model (`disable_visualisation`) has no dot in its
+#: name, and is told from other output by the type behind it.
+_ROW = re.compile(r"^\s*([A-Za-z_][\w\[\]-]*(?:\.[\w.\[\]-]+)?)=(.*)$")
 _TYPE = re.compile(r"#\s*\(\s*(\w+)")
 _BOOL_WORDS = {"0", "1", "true", "false"}
 
@@ -32,7 +34,8 @@ class ModelParameters:
         for line in listing.splitlines():
             if row := _ROW.match(line):
                 kind = _TYPE.search(row[2])
-                types[row[1]] = kind[1] if kind else ""
+                if kind or "." in row[1]:
+                    types[row[1]] = kind[1] if kind else ""
         if not types:
             raise DeviceError(
                 f"{binary} --list-params lists no parameters",

@@ -17,8 +17,9 @@ from hil.targets.fvp_settings import FvpSettings
 
 #: What was looked at -> what mends it, unless the failure itself knows better.
 _FIXES = {
-    "model": "install the model, then set launcher.binary to its path or to ${VAR}",
-    "version": "run `{binary} --version` by hand until it prints its version",
+    "model": "install the model, then put its folder on PATH (export PATH=$PATH:/opt/...), or set "
+    "launcher.binary to its path or to ${VAR}",
+    "version": "run `{binary} --version` by hand, in launcher.cwd, until it prints its version",
     "RSEs": "set launcher.rse_pattern or rse_prefixes after `{binary} --list-params`",
     "parameters": "rename them after `{binary} --list-params`, or make them optional_parameters",
     "writable images": "make the files, or give an empty text for new ones",
@@ -50,6 +51,11 @@ def preflight(settings: FvpSettings, rse_ids: Sequence[int], *, base: Path) -> l
         rse_ids: Ids of the board's RSEs.
         base: Folder of the board file.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        return _look(settings, rse_ids, base, Path(folder))
+
+
+def _look(settings: FvpSettings, rse_ids: Sequence[int], base: Path, state: Path) -> list[Finding]:
     findings: list[Finding] = []
     binary = settings.binary
 
@@ -60,12 +66,13 @@ def preflight(settings: FvpSettings, rse_ids: Sequence[int], *, base: Path) -> l
         path = fvp_query.find_binary(settings, base=base)
         binary = str(path)
         found(binary)
-        version = fvp_query.version(path, settings)
+        cwd = fvp_command.working_folder(settings, Names({}, state, base))
+        version = fvp_query.version(path, settings, cwd=cwd)
         found(version)
-        model = fvp_query.parameters(path, settings)
+        model = fvp_query.parameters(path, settings, cwd=cwd)
         prefixes = fvp_command.prefixes(settings, model, rse_ids)
         found(", ".join(prefixes.values()))
-        names = Names(prefixes, base, base)
+        names = Names(prefixes, state, base)
         count = _check_parameters(settings, names, model, version)
         found(f"all {count} exist in this model")
         originals = _check_originals(settings, names)
@@ -92,13 +99,11 @@ def _check_parameters(
     settings: FvpSettings, names: Names, model: ModelParameters, version: str
 ) -> int:
     """Number of parameters that would be given; raises UsageError if the model refuses one."""
-    with tempfile.TemporaryDirectory() as folder:
-        names = Names(names.prefixes, Path(folder), names.board)
-        own = (
-            TerminalConsoles(settings.console, names, model).parameters
-            if settings.console.kind == "terminal"
-            else FileConsoles(settings.console, names, model, start=0).parameters
-        )
-        parameters = fvp_command.parameters(settings, names, model, own)
+    own = (
+        TerminalConsoles(settings.console, names, model).parameters
+        if settings.console.kind == "terminal"
+        else FileConsoles(settings.console, names, start=0).parameters
+    )
+    parameters = fvp_command.parameters(settings, names, model, own)
     fvp_command.check(parameters, model, version=version)
     return len(parameters)

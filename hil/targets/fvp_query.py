@@ -78,8 +78,8 @@ def find_binary(settings: FvpSettings, *, base: Path) -> Path:
         if found is None:
             raise UsageError(
                 f"{where}: {name!r} is neither in {Path(sys.executable).parent} nor on PATH; "
-                "install the model and give its absolute path, or ${VAR} and the path in that "
-                "environment variable"
+                "install the model and put its folder on PATH (export PATH=...), or give its "
+                "absolute path, or ${VAR} and the path in that environment variable"
             )
         path = found
     if not os.access(path, os.X_OK):
@@ -95,12 +95,13 @@ def environment(settings: FvpSettings) -> dict[str, str]:
     }
 
 
-def ask(binary: Path, arguments: list[str], settings: FvpSettings) -> str:
+def ask(binary: Path, arguments: list[str], settings: FvpSettings, *, cwd: Path) -> str:
     """Run the model with an option that makes it print something and end; returns the output."""
     command = [str(binary), *arguments]
     shown = " ".join([binary.name, *arguments])
     process = subprocess.Popen(
         leash(command, environment(settings)),
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -129,14 +130,14 @@ def ask(binary: Path, arguments: list[str], settings: FvpSettings) -> str:
     return output
 
 
-def version(binary: Path, settings: FvpSettings) -> str:
+def version(binary: Path, settings: FvpSettings, *, cwd: Path) -> str:
     """The line of the version banner that names the release."""
-    output = ask(binary, ["--version"], settings)
+    output = ask(binary, ["--version"], settings, cwd=cwd)
     found = _VERSION.search(output)
     return found[0].strip() if found else output.strip()
 
 
-def parameters(binary: Path, settings: FvpSettings) -> ModelParameters:
+def parameters(binary: Path, settings: FvpSettings, *, cwd: Path) -> ModelParameters:
     """All parameters of the model, with those of its plug-ins."""
     plugins = []
     words = iter(settings.args)
@@ -145,11 +146,11 @@ def parameters(binary: Path, settings: FvpSettings) -> ModelParameters:
             plugins += [word, next(words, "")]
         elif word.startswith("--plugin="):
             plugins.append(word)
-    listing = ask(binary, ["--list-params", *plugins], settings)
+    listing = ask(binary, ["--list-params", *plugins], settings, cwd=cwd)
     return ModelParameters.parse(listing, binary=binary.name)
 
 
-def query(settings: FvpSettings, *, base: Path) -> Model:
-    """Find the model and ask it for all that is needed before a start."""
+def query(settings: FvpSettings, *, base: Path, cwd: Path) -> Model:
+    """Find the model and ask it, where it will run, for all that is needed before a start."""
     binary = find_binary(settings, base=base)
-    return Model(binary, version(binary, settings), parameters(binary, settings))
+    return Model(binary, version(binary, settings, cwd=cwd), parameters(binary, settings, cwd=cwd))

@@ -12,6 +12,9 @@ from hil.targets.load import LoadPlan, LoadReport
 #: Called with the id of an RSE and the place of its console; returns once the console is captured.
 OpenConsole = Callable[[int, Endpoint], None]
 
+#: Called when all consoles are open and no RSE runs: what comes now belongs to the next boot.
+Armed = Callable[[], None]
+
 #: "system": a reset that the debugger asks for (SYSRESETREQ); "nreset": the reset line.
 ResetKind = Literal["system", "nreset"]
 
@@ -25,10 +28,12 @@ class Launcher(Protocol):
     def load(self, plan: LoadPlan) -> LoadReport:
         """Put the images on the devices; leave every RSE held until `start`."""
 
-    def start(self, open_console: OpenConsole) -> None:
+    def start(self, open_console: OpenConsole, *, armed: Armed | None = None) -> None:
         """Open every console before the first instruction, then let all RSEs go together."""
 
-    def reset(self, rse: int | None = None, kind: ResetKind = "system") -> None:
+    def reset(
+        self, rse: int | None = None, kind: ResetKind = "system", *, armed: Armed | None = None
+    ) -> None:
         """Reset one RSE, or hold all and release all when no RSE is named."""
 
     def hold(self, rse: int) -> None:

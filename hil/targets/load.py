@@ -5,30 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
+from hil.images.placement import PlacedImage
 
-@dataclass(frozen=True)
-class PlacedImage:
-    """One file and the place on one RSE where it belongs."""
-
-    #: Role of the image in the board file ("bl2", "s", "provisioning", ...).
-    name: str
-    rse: int
-    path: Path
-    #: As the debugger of that RSE sees it.
-    address: int
-    memory: Literal["flash", "ram"]
-    #: Hex digest of the whole file.
-    sha256: str
-    #: Bytes.
-    size: int
-
-    @property
-    def end(self) -> int:
-        """First address after the image."""
-        return self.address + self.size
+__all__ = ["LoadPlan", "LoadReport", "LoadedImage", "PlacedImage"]
 
 
 @dataclass(frozen=True)

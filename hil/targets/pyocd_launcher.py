@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import DeviceError, UsageError
-from hil.targets.launcher import OpenConsole, ResetKind
+from hil.targets.launcher import Armed, OpenConsole, ResetKind
 from hil.targets.load import LoadedImage, LoadPlan, LoadReport
 from hil.targets.pyocd_crew import Crew
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
 
+#: Seconds in which a USB adapter hands over the old bytes of its FIFO.
+_DRAIN_SECONDS = 0.1
 #: Seconds for saying goodbye to the probes when everything ends.
 _STOP_LIMIT = 3.0
 
@@ -68,20 +70,24 @@ class PyocdLauncher:
             )
             return LoadReport(images, time.monotonic() - started, dict(self._crew.versions))
 
-    def start(self, open_console: OpenConsole) -> None:
+    def start(self, open_console: OpenConsole, *, armed: Armed | None = None) -> None:
         """Open every console, then let all RSEs go together."""
         with self._lock:
             if self._rses.keys() - self._held:
                 self._hold_all("hold", self._settings.reset_type)
             for rse in self._rses.values():
                 open_console(rse.id, rse.console)
+            self._drained(armed)
             self._release(self._rses)
 
-    def reset(self, rse: int | None = None, kind: ResetKind = "system") -> None:
+    def reset(
+        self, rse: int | None = None, kind: ResetKind = "system", *, armed: Armed | None = None
+    ) -> None:
         """Reset one RSE, or hold all and release all."""
         with self._lock:
             if rse is None:
                 self._hold_all("reset", kind)
+                self._drained(armed)
                 self._release(self._rses)
             else:
                 self._hold({rse}, "reset", kind)
@@ -105,16 +111,22 @@ class PyocdLauncher:
             self._held.clear()
 
     def alive(self, rse: int) -> str | None:
-        """Return None while the board answers, else one sentence why not."""
-        with self._lock:
-            console = self._rses[rse].console
-            if console.kind == "serial" and not Path(console.address).exists():
-                return f"the serial device {console.address} of RSE {rse} is gone"
-            try:
-                self._ask("ask the probe", {rse: {"command": "ping"}}, self._limits.probe)
-            except DeviceError as error:
-                return str(error)
-            return None
+        """Return None while the board's console is there, else one sentence why not.
+
+        The probe is left alone: this is asked again and again while the firmware boots, and a
+        debugger that connects then changes what is being watched.
+        """
+        console = self._rses[rse].console
+        if console.kind == "serial" and not Path(console.address).exists():
+            return f"the serial device {console.address} of RSE {rse} is gone"
+        return None
+
+    @staticmethod
+    def _drained(armed: Armed | None) -> None:
+        """Let adapters hand over what they still hold of the time before, then tell the caller."""
+        if armed is not None:
+            time.sleep(_DRAIN_SECONDS)
+            armed()
 
     def _check(self, plan: LoadPlan) -> None:
         for image in plan.images:

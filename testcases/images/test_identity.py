@@ -38,7 +38,7 @@ def test_boots_the_version_that_was_loaded(
     """The version that BL2 prints for image 0 is that of the image that was loaded."""
     versions = {
         image.version.partition("+")[0]
-        for image in bench.images
+        for image in bench.plan.images
         if image.rse == rse and image.name in SECURE_IMAGES and image.version
     }
     wanted = {board.image_version} if board.image_version else versions

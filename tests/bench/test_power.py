@@ -27,7 +27,7 @@ class Journal:
 def bench(folder: Path, power: str) -> tuple[Bench, Journal]:
     path = folder / "b.yaml"
     path.write_text(
-        'release: "2.3.1"\nlauncher: {kind: fvp, binary: x}\nrses: [{id: 0}]\n' f"power: {power}\n"
+        f'release: "2.3.1"\nlauncher: {{kind: fvp, binary: x}}\nrses: [{{id: 0}}]\npower: {power}\n'
     )
     journal = Journal()
     return Bench(load_board(path), folder / "run", folder / "cache", journal), journal

@@ -45,7 +45,9 @@ def gone(pid: int) -> bool:
 
 def test_announcements_become_placeholders(tmp_path: Path) -> None:
     """Each RSE's service has its own values, from the named groups of its announcement."""
-    text = "import sys, time; print('noise'); print('up at', sys.argv[1], flush=True); time.sleep(60)"
+    text = (
+        "import sys, time; print('noise'); print('up at', sys.argv[1], flush=True); time.sleep(60)"
+    )
     spec = board(
         command=[*python(text), "port-{id}"], for_each_rse=True, announce=r"up at (?P<port>\S+)"
     )

@@ -11,6 +11,7 @@ import pytest
 
 from hil.bench.board_file import find_board, load_board
 from hil.bench.image_plan import build_plan
+from hil.bench.model_inputs import read_key
 
 from .conftest import Lab
 
@@ -64,8 +65,8 @@ def test_a_missing_rse_is_reported_by_the_fixed_firmware(lab: Lab) -> None:
 def test_an_image_with_a_flipped_byte_is_refused(lab: Lab, tmp_path: Path) -> None:
     """BL2 refuses it; the test of that RSE names BL2's last line and the image."""
     file = load_board(find_board("virtual-rse4"))
-    images, _ = build_plan(file, tmp_path / "cache")
-    good = next(image.path for image in images if image.name == "tfm_s" and image.rse == 1)
+    plan = build_plan(file, tmp_path / "cache")
+    good = next(image.path for image in plan.images if image.name == "tfm_s" and image.rse == 1)
     data = bytearray(good.read_bytes())
     data[0x800] ^= 1
     bad = tmp_path / "tfm_s_flipped.bin"
@@ -162,3 +163,20 @@ def test_a_run_that_is_killed(lab: Lab) -> None:
     run = lab.finish(process)
     assert run.record["verdict"] == "killed"
     assert b"Starting TF-M BL1_2" in (run.folder / "uart/rse1.log").read_bytes()
+
+
+def test_what_a_run_leaves_holds_no_key(lab: Lab) -> None:
+    """No file of a finished run holds a HUK, GUK or other key of the board, in bytes or in hex."""
+    run = lab.run("virtual-fvp-rdv3-cfg2")
+    assert run.status == 0, run.output
+    values = load_board(find_board("virtual-fvp-rdv3-cfg2")).board.provisioning
+    keys = [read_key(key, "huk") for key in values.huks.values()]
+    keys += [read_key(getattr(values, name), name) for name in ("guk", "kce_cm", "kce_dm", "krtl")]
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    assert run.folder / "logs/model.log" in files
+    for path in files:
+        data = path.read_bytes()
+        for key in keys:
+            assert key is not None
+            assert bytes(key) not in data, path
+            assert key.hex().encode() not in data.lower(), path

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from hil.errors import HilError, ImageError, UsageError
 from hil.images.bl2_image import verify_bl2
 from hil.images.mcuboot import load_image
-from hil.images.placement import BuiltImage, ImageSpec, ProvisioningValues, build_images
+from hil.images.placement import ImageSpec, PlacedImage, ProvisioningValues, build_images
 from hil.images.provisioning import load_message
 from hil.images.signing_key import SigningKey
 from hil.model.secret import Secret
@@ -60,7 +60,7 @@ def _file(path: Path, name: str, address: int, content: bytes, **more: Any) -> I
     return ImageSpec(name=name, memory="flash", address=address, file=Path(f"{name}.bin"), **more)
 
 
-def _by_place(images: list[BuiltImage]) -> dict[tuple[str, int], BuiltImage]:
+def _by_place(images: list[PlacedImage]) -> dict[tuple[str, int], PlacedImage]:
     return {(image.name, image.rse): image for image in images}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -113,3 +114,12 @@ def script(path: Path, text: str) -> Path:
     path.write_text("#!/bin/sh\n" + text)
     path.chmod(0o755)
     return path
+
+
+def mesh_model(folder: Path) -> None:
+    """`FVP`, which does nothing unless it finds its mesh file where it runs, and `mesh/` with it."""
+    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
+    text = f'test -f mesh.yml || {{ echo "no mesh.yml"; exit 1; }}\nexec {virtual} "$@"\n'
+    script(folder / "FVP", text)
+    (folder / "mesh").mkdir()
+    (folder / "mesh" / "mesh.yml").touch()

@@ -10,7 +10,7 @@ from hil.errors import UsageError
 from hil.targets import fvp_command
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_parameters import ModelParameters
-from hil.targets.fvp_settings import FvpSettings
+from hil.targets.fvp_settings import FvpSettings, Scalar
 from hil.targets.load import PlacedImage
 
 NAMES = Names(
@@ -77,6 +77,53 @@ def test_a_placeholder_above_the_top_of_the_model_is_refused():
     """`{css}` of an RSE that has no grandparent."""
     with pytest.raises(UsageError, match=r"\{css\} has no value"):
         Names({0: "se.rse"}, Path(), Path()).of("{css}.x", 0, where="here")
+
+
+def test_no_terminal_and_no_display_opens_a_window():
+    """Also of other processors and plug-ins; on a headless host a window is an error or a wait."""
+    model = ModelParameters(
+        {
+            "terminal0.start_telnet": "bool",
+            "socket0.board0.terminal_2.start_telnet": "bool",
+            "socket0.ros.disable_visualisation": "bool",
+            "socket0.board0.terminal_2.start_port": "int",
+        }
+    )
+    assert fvp_command.parameters(settings(), NAMES, model, {}) == {
+        "terminal0.start_telnet": "0",
+        "socket0.board0.terminal_2.start_telnet": "0",
+        "socket0.ros.disable_visualisation": "1",
+    }
+    wanted = settings(parameters={"terminal0.start_telnet": True})
+    assert fvp_command.parameters(wanted, NAMES, model, {})["terminal0.start_telnet"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "1"),
+        (16, "16"),
+        (5000, "5000"),
+        (0x80000000, "0x80000000"),
+        (0x200000000, "0x200000000"),
+        ("0x0000011B", "0x0000011B"),
+        (0.5, "0.5"),
+    ],
+)
+def test_a_value_is_written_as_scripts_for_models_write_it(value: Scalar, text: str):
+    """Masks and addresses hexadecimal: a model may read a decimal number as a signed word."""
+    assert expanded(parameters={"a.b": value}) == {"a.b": text}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3600, "3600"), (1000000, "1000000"), (0.25, "0.25")]
+)
+def test_a_limit_is_a_plain_number(seconds: float, text: str):
+    """1e+06 is no number of seconds for every model."""
+    given = settings(timelimit=seconds, cpulimit=seconds)
+    assert fvp_command.command_line(Path("/fvp"), given, NAMES, {}, []) == [
+        "/fvp", "--timelimit", text, "--cpulimit", text
+    ]  # fmt: skip
 
 
 def test_what_the_launcher_sets_cannot_be_set_twice():

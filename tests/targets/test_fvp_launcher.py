@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fvp_lab import Consoles, launcher, noise, processes_with, script, until
+from fvp_lab import Consoles, launcher, mesh_model, noise, processes_with, script, until
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
@@ -158,6 +158,37 @@ def test_the_model_writes_a_copy_never_the_original(tmp_path: Path):
         assert (tmp_path / "state" / "css0.sysctrl.rse.lcm_nvm.raw_image.img").is_file()
 
 
+@pytest.mark.parametrize("kind", ["terminal", "out_file"])
+def test_who_watches_is_told_when_all_is_open_and_nothing_runs_yet(tmp_path: Path, kind: str):
+    """At each start and reset, once; not where the model runs already."""
+    told: list[tuple[int, set[str], int]] = []
+    with Consoles() as consoles, launcher(tmp_path, console={"kind": kind}) as fvp:
+
+        def armed() -> None:
+            ids = processes_with(str(fvp.log.parent))
+            stats = [Path(f"/proc/{pid}/stat").read_text() for pid in ids]
+            heard = sum(len(consoles.data[rse]) for rse, _ in consoles.endpoints)
+            states = {stat.rpartition(")")[2].split()[0] for stat in stats}
+            told.append((len(consoles.endpoints), states, heard))
+
+        frozen = {"T"} if kind == "terminal" else set()
+        fvp.start(consoles.open, armed=armed)
+        fvp.start(consoles.open, armed=armed)
+        assert told == [(4, frozen, 0)]
+        fvp.reset(armed=armed)
+        assert told[1:] == [(8, frozen, 0)]
+        fvp.reset()
+        assert len(told) == 2
+
+
+def test_the_model_is_asked_and_runs_in_its_folder(tmp_path: Path):
+    """Some models look for mesh files there."""
+    mesh_model(tmp_path)
+    with Consoles() as consoles, launcher(tmp_path, binary="./FVP", cwd="mesh") as fvp:
+        fvp.start(consoles.open)
+        assert consoles.wait_for(0, b"BL1_1").startswith(noise(0))
+
+
 def test_images_are_given_to_the_model_at_its_start(tmp_path: Path):
     """In the order of the plan, with the version of the model in the report."""
     plan = LoadPlan((image(tmp_path, 1, 0xB0040000, b"s"), image(tmp_path, 0, 0x310E0000, b"p")))
@@ -197,6 +228,7 @@ def test_an_image_that_changed_after_it_was_planned_is_refused(tmp_path: Path):
         ({"binary": "FVP_RD_V3_Cfg9"}, "'FVP_RD_V3_Cfg9' is neither in "),
         ({"binary": "${HIL_NO_SUCH_FVP}"}, "environment variable HIL_NO_SUCH_FVP is not set"),
         ({"binary": "/none/FVP"}, "no file /none/FVP"),
+        ({"cwd": "none"}, "launcher.cwd: no folder "),
         ({"parameters": {"css0.sysctrl.rse_uart.out_fil": 1}}, "nearest: css0.sysctrl.rse_uart.ou"),
         ({"parameters": {"ros.disable_visualisation": "maybe"}}, "expected a bool"),
         ({"console": {"terminal": "{sysctrl}.terminal_uart"}}, "css0.sysctrl.terminal_uart.start"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fvp_lab import script, settings
+from fvp_lab import mesh_model, script, settings
 
 from hil.targets.fvp_preflight import preflight
 
@@ -24,6 +24,8 @@ def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
     ("values", "rses", "what", "found", "fix"),
     [
         ({"binary": "FVP_none"}, 4, "model", "neither in", "launcher.binary"),
+        ({"binary": "FVP_none"}, 4, "model", "on PATH (export PATH=", "export PATH=$PATH:"),
+        ({"cwd": "./none"}, 4, "version", "launcher.cwd: no folder ", "launcher.cwd"),
         ({"binary": "plain.txt"}, 4, "model", "neither in", "launcher.binary"),
         ({"binary": "./plain.txt"}, 4, "model", "not executable", "launcher.binary"),
         ({"env": {"HIL_VIRTUAL_FVP": "start_failure=execstack"}}, 4, "version",
@@ -52,3 +54,12 @@ def test_the_first_thing_in_the_way_is_named_with_what_mends_it(
     assert (last.ok, last.what) == (False, what)
     assert found in last.found
     assert fix in str(last.fix)
+
+
+def test_a_model_is_asked_in_the_folder_where_it_will_run(tmp_path: Path):
+    """Models that look for mesh files there refuse even `--version` elsewhere."""
+    mesh_model(tmp_path)
+    findings = preflight(settings(binary="./FVP", cwd="mesh"), range(4), base=tmp_path)
+    assert all(finding.ok for finding in findings), findings
+    findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
+    assert "no mesh.yml" in findings[-1].found
