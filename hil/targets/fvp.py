@@ -30,7 +30,6 @@ from hil.targets.load import LoadedImage, LoadPlan, LoadReport
 
 #: With files as consoles nothing tells that a model is up; one that refuses has ended by then.
 _SETTLE_SECONDS = 1.0
-#: Called when all consoles are open and the firmware does not run yet.
 _REASON = re.compile(r"Simulation is stopping\. Reason: ([^|]+)")
 
 

@@ -18,7 +18,7 @@ BROKEN = {
     ),
     "no such image": (
         "extends: virtual-rse4\nimages: {tfm_s: {mcuboot: {payload: /no/such.bin}}}\n",
-        "image 'tfm_s': no such file",
+        "image 'tfm_s': payload: no such file",
     ),
     "images on each other": (
         "extends: virtual-rse4\nimages: {scp: {address: 0xB0040000}}\n",
