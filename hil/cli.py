@@ -156,12 +156,20 @@ def _log(options: argparse.Namespace) -> int:
 def _runs(options: argparse.Namespace) -> int:
     from hil.report.runs_view import find_runs, read_run, render_run
 
-    runs = [read_run(folder) for folder in find_runs(options.folder)]
-    if not runs:
+    count = bad = 0
+    for folder in find_runs(options.folder):
+        count += 1
+        try:
+            run = read_run(folder)
+        except HilError as error:
+            bad += 1
+            print(f"{'DAMAGED':<12} {error}")
+            continue
+        bad += not run.passed
+        print(render_run(run))
+    if not count:
         print(f"no run in {options.folder}")
-        return 1
-    print("\n".join(render_run(run) for run in runs))
-    return 0 if all(run.passed for run in runs) else 1
+    return 0 if count and not bad else 1
 
 
 if __name__ == "__main__":

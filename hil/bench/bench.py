@@ -62,6 +62,7 @@ class Bench:
         self._journal = journal
         self._stack = ExitStack()
         self._launcher: Launcher | None = None
+        self._services: Services | None = None
         self._capture: Capture | None = None
         self._boots = 0
         self._values: dict[str, str] = {}
@@ -89,8 +90,10 @@ class Bench:
         """
         try:
             self._open()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, OSError):
+                raise _of_host(error, "open the bench") from error
             raise
 
     def _open(self) -> None:
@@ -105,9 +108,9 @@ class Bench:
             "board": str(self._file.path.parent),
             "release": self.board.release,
         }
-        services = Services(self.board, state, self._values)
-        self._stack.callback(services.stop)
-        self._values |= services.start()
+        self._services = Services(self.board, state, self._values)
+        self._stack.callback(self._services.stop)
+        self._values |= self._services.start()
         self._journal.event("services", announced=self._values)
 
         holder = f"the run {self._folder.name}"
@@ -205,19 +208,27 @@ class Bench:
             offsets.update({rse: t.size for rse, t in self.transcripts.items()})
 
         self._journal.event("boot", number=self._boots, how=how)
-        let_go(armed)
+        try:
+            let_go(armed)
+        except OSError as error:
+            raise _of_host(error, how) from error
         started = time.monotonic()
         followers = {
             rse: BootFollower(transcript, rse=rse, from_offset=offsets.get(rse, 0))
             for rse, transcript in sorted(self.transcripts.items())
         }
         budgets = self._budgets(provisioning=first and self.board.provisioning.from_virgin)
-        results = wait_stages(followers, budgets, start=started, alive=self.launcher.alive)
+        results = wait_stages(followers, budgets, start=started, alive=self._alive)
         results = self._with_runtime_reports(followers, results)
         boot = SystemBoot(self._boots, results, started)
         self._boots += 1
         self._journal_boot(boot)
         return boot
+
+    def _alive(self, rse: int) -> str | None:
+        """Return None while an RSE's device and the services it needs live, else why not."""
+        dead = self._services.ended(rse) if self._services else None
+        return dead or self.launcher.alive(rse)
 
     def _budgets(self, *, provisioning: bool) -> dict[str, float]:
         stages = [s for s in self.board.stages if provisioning or s is not Stage.PROVISIONING]
@@ -312,14 +323,28 @@ class Bench:
                 self._open_console(rse, endpoint)
 
 
+def _of_host(error: OSError, operation: str) -> DeviceError:
+    """Return what this host refused (a full disk, a missing folder) as what it is for the run."""
+    where = f": {error.filename}" if error.filename else ""
+    return DeviceError(f"{error.strerror or error}{where}", operation=operation)
+
+
 def _renewed(result: BootResult, follower: BootFollower) -> BootResult:
     """Return a result with what was said after the last awaited stage."""
-    return replace(
+    later = replace(
         result,
         boots=follower.boots,
         events=follower.events,
         reports=follower.reports,
         last_line=follower.last_line,
+    )
+    halt = follower.first_halt
+    if not result.ok or halt is None:
+        return later
+    stage = result.reached[-1].stage if result.reached else None
+    detail = f"{halt.text} after it was reached; {len(follower.boots)} boots"
+    return replace(
+        later, reason="exception", failed_stage=stage, detail=detail, halt_line=halt.text
     )
 
 

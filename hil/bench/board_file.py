@@ -124,6 +124,8 @@ def _read_with_bases(path: Path, shown: str, depth: int) -> Source:
         raise UsageError("`extends` goes round in circles (or too deep)", where=where)
     known = {found.stem: found for found in list_boards()}
     known |= {found.stem: found for found in folder.glob("*.yaml")}
+    if not isinstance(base_name, str):
+        raise UsageError("extends: expected the name of a board", where=where)
     if base_name not in known:
         near = difflib.get_close_matches(str(base_name), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

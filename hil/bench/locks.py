@@ -8,9 +8,11 @@ and so never meet.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +22,26 @@ from hil.errors import DeviceError
 
 
 def lock_folder() -> Path:
-    """Return the folder of this user's lock files, made if need be."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_STATE_HOME")
-    folder = Path(base) if base else Path.home() / ".local" / "state"
-    folder = folder / "rse-hil" / "locks"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+    """Return the folder of lock files: one for all users and kinds of sessions of this machine."""
+    given = os.environ.get("HIL_LOCKS")
+    places = [Path(given)] if given else [Path("/run/lock"), Path(tempfile.gettempdir())]
+    for folder in places:
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise DeviceError(
+        f"no folder for locks: {', '.join(map(str, places))} cannot be written",
+        operation="lock",
+        hint="name one for all users of this machine in HIL_LOCKS",
+    )
+
+
+def _open(path: Path) -> int:
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+    except PermissionError:
+        # Another user's file: it can be locked, though not written.
+        return os.open(path, os.O_RDONLY | flags)
 
 
 class BenchLock:
@@ -45,8 +61,12 @@ class BenchLock:
         """
         for resource in self._resources:
             name = hashlib.sha256(resource.encode()).hexdigest()[:24]
-            path = lock_folder() / f"{name}.lock"
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            path = lock_folder() / f"rse-hil-{name}.lock"
+            try:
+                fd = _open(path)
+            except OSError as error:
+                self.close()
+                raise DeviceError(f"{path}: {error.strerror}", operation="lock") from None
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -59,8 +79,9 @@ class BenchLock:
                     hint="wait for that run or end it",
                 ) from None
             self._held.append(fd)
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"{self._holder} (pid {os.getpid()})\n".encode(), 0)
+            with contextlib.suppress(OSError):  # who holds it is a courtesy
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, f"{self._holder} (pid {os.getpid()})\n".encode(), 0)
         return self
 
     def __exit__(

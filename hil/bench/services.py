@@ -7,6 +7,7 @@ Programs of a lab say on their standard output where they can be reached ("char 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -26,8 +27,11 @@ KEPT_LINES = 40
 class RunningService:
     """One process; its output goes to a log file, line by line, for as long as it lives."""
 
-    def __init__(self, name: str, spec: Service, command: list[str], log: Path) -> None:
+    def __init__(
+        self, name: str, rse: int | None, spec: Service, command: list[str], log: Path
+    ) -> None:
         self.name = name
+        self.rse = rse
         self._timeout = spec.timeout
         self.values: dict[str, str] = {}
         self._announce = re.compile(spec.announce) if spec.announce else None
@@ -45,15 +49,25 @@ class RunningService:
         timeout = self._timeout
         deadline = time.monotonic() + timeout
         while self._announce and not self._up.wait(0.02):
-            ended = self._child.returncode()
-            if ended is not None or time.monotonic() > deadline:
-                how = (
-                    f"ended with status {ended}"
-                    if ended is not None
-                    else f"is not up in {timeout} s"
-                )
+            told = self.ended()
+            if told is None and time.monotonic() > deadline:
                 said = " | ".join(list(self._last)[-3:]) or "it printed nothing"
-                raise DeviceError(f"service {self.name} {how}: {said}", operation="start services")
+                told = f"service {self.name} is not up in {timeout:g} s: {said}"
+            if told is not None:
+                raise DeviceError(told, operation="start services")
+
+    def ended(self) -> str | None:
+        """Return None while it runs, else one sentence that says how it ended."""
+        status = self._child.returncode()
+        if status is None:
+            return None
+        said = " | ".join(list(self._last)[-3:]) or "it printed nothing"
+        return f"service {self.name} ended with status {status}: {said}"
+
+    def check(self) -> None:
+        """Raise DeviceError if it has ended."""
+        if (told := self.ended()) is not None:
+            raise DeviceError(told, operation="start services")
 
     def stop(self) -> None:
         """End it and everything it started."""
@@ -61,7 +75,8 @@ class RunningService:
 
     def _line(self, text: str) -> None:
         self._last.append(text)
-        with self._log.open("a", encoding="utf-8") as stream:
+        # A full disk must not end the thread that waits for the announcement.
+        with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as stream:
             stream.write(text + "\n")
         if self._announce and not self._up.is_set() and (match := self._announce.search(text)):
             self.values |= {k: v for k, v in match.groupdict().items() if v is not None}
@@ -92,10 +107,17 @@ class Services:
             for service in self._running:
                 service.wait_until_up()
                 found |= {f"{service.name}.{k}": v for k, v in service.values.items()}
+            for service in self._running:
+                service.check()
         except BaseException:
             self.stop()
             raise
         return found
+
+    def ended(self, rse: int) -> str | None:
+        """Return None while every service lives that an RSE needs, else how one ended."""
+        needed = (service for service in self._running if service.rse in {None, rse})
+        return next((told for service in needed if (told := service.ended()) is not None), None)
 
     def stop(self) -> None:
         """End all; may be called twice."""
@@ -111,9 +133,8 @@ class Services:
         if program is None:
             raise UsageError(f"{where}: no program {command[0]!r} on PATH")
         label = name if rse is None else f"{name}{rse}"
-        return RunningService(
-            label, spec, [str(program), *command[1:]], self._folder / f"{label}.log"
-        )
+        command = [str(program), *command[1:]]
+        return RunningService(label, rse, spec, command, self._folder / f"{label}.log")
 
 
 def service_programs(board: Board) -> Iterable[tuple[str, str]]:

@@ -13,6 +13,14 @@ SERVER = 0
 #: Last stages of an RSE that is inside the handshake, which prints nothing, or may be.
 _IN_HANDSHAKE = "BL1_2"
 _SHOWN_ERRORS = 5
+NOT_VIRGIN = (
+    "cause: it booted without being provisioned: its OTP is not virgin. Erase it, or set "
+    "`from_virgin: false` in the board file"
+)
+NO_REPORTER = (
+    "cause: it went on without a [HIL1] vhuk line: this firmware has no reporter. Build it in, or "
+    "take `vhuk` and `fingerprint` out of the board file"
+)
 
 
 def explain_boot(boot: SystemBoot, rse: int, board: Board) -> str:
@@ -39,6 +47,8 @@ def summarise_boot(result: BootResult) -> str:
     if result.ok:
         return f"RSE {result.rse}: booted"
     said = f"last line {result.last_line!r}" if result.last_line else "its UART was silent"
+    if any(stage.stage == result.failed_stage for stage in result.reached):
+        return f"RSE {result.rse}: stage {result.failed_stage} does not hold: {result.detail}"
     return f"RSE {result.rse}: stage {result.failed_stage} not reached: {result.detail}; {said}"
 
 
@@ -61,6 +71,11 @@ def _brief(result: BootResult) -> str:
 
 def _causes(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
     """Return lines that say why, as far as the pattern over all RSEs tells."""
+    stages = {stage.stage for stage in result.reached}
+    if result.failed_stage == "provisioning" and stages & {"BL1_2", "BL2", "runtime"}:
+        return [NOT_VIRGIN]
+    if result.failed_stage == "vhuk" and stages & {"BL2", "runtime"}:
+        return [NO_REPORTER]
     if result.ok or result.reason in {"halt", "exception"}:
         return []
     if result.reason in {"dead", "eof"}:

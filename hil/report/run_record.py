@@ -51,12 +51,17 @@ def without_secrets(value: Any) -> Any:
     """Return a copy of plain data with everything under a key's name taken out."""
     if isinstance(value, dict):
         return {
-            k: "(not shown)" if _SECRET.match(str(k)) and v else without_secrets(v)
+            k: "(not shown)" if _SECRET.match(str(k)) and _may_hold_key(v) else without_secrets(v)
             for k, v in value.items()
         }
     if isinstance(value, list | tuple):
         return [without_secrets(v) for v in value]
     return value
+
+
+def _may_hold_key(value: Any) -> bool:
+    """Tell keys from what merely has their name: a budget in seconds, nothing at all."""
+    return bool(value) and not isinstance(value, int | float)
 
 
 class RunRecord:
@@ -141,6 +146,12 @@ class RunRecord:
         if self.lost:
             values["record_incomplete"] = f"{self.lost} writes failed: {self.lost_reason}"
         self.update(verdict=verdict, finished=_utc_now(), **values)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All top-level values of `run.json`, as they are or would be if it could be written."""
+        with self._lock:
+            return dict(self._run)
 
     def get(self, key: str) -> Any:
         """Return a top-level value of `run.json`."""

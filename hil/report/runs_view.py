@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
-from hil.report.run_record import Verdict
+from hil.report.junit import xml_text
+from hil.report.run_record import RunRecord, Verdict
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,17 @@ def read_run(folder: Path) -> RunSummary:
         verdict = run["verdict"]
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: not the record of a run ({error})") from None
     if verdict == Verdict.KILLED and _alive(run.get("pid"), run.get("host")):
         verdict = "running"
     return RunSummary(folder, str(board), str(verdict), run)
+
+
+def summary_of(record: RunRecord) -> RunSummary:
+    """Return the summary of a run that has just ended, also when its file could not be written."""
+    run = record.values
+    return RunSummary(record.folder, str(run["board"]["name"]), str(run["verdict"]), run)
 
 
 def find_runs(folder: Path) -> Iterator[Path]:
@@ -69,17 +76,19 @@ def render_run(summary: RunSummary) -> str:
     """Return a run's verdict, what stands behind it, and where its files are."""
     run = summary.run
     counts = run.get("tests") or {}
+    counts = counts if isinstance(counts, dict) else {}
     told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
     head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
     lines = [f"{head}  {told or 'no test result'}"]
     lines += [f"  {reason}" for reason in (run.get("reasons") or [])[:3]]
-    if fingerprints := run.get("fingerprints"):
+    if isinstance(fingerprints := run.get("fingerprints"), dict):
         lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
     lines += [f"  warning {text}" for text in run.get("warnings") or []]
     folder = _near(summary.folder)
-    lines.append(f"  junit   {folder / 'junit.xml'}")
+    if (summary.folder / "junit.xml").is_file():
+        lines.append(f"  junit   {folder / 'junit.xml'}")
     lines.append(f"  record  {folder}")
-    return "\n".join(lines)
+    return "\n".join(xml_text(line) for line in lines)
 
 
 def _near(path: Path) -> Path:
@@ -94,7 +103,7 @@ def _fingerprints(by_rse: dict[str, str]) -> str:
     """Return who reported what, equal values together."""
     groups: dict[str, list[str]] = {}
     for rse, fingerprint in by_rse.items():
-        groups.setdefault(fingerprint, []).append(rse)
+        groups.setdefault(str(fingerprint), []).append(rse)
     return "; ".join(f"RSE {', '.join(rses)}: {fp}" for fp, rses in groups.items())
 
 

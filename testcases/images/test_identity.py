@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hil.bench.bench import Bench
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
 from hil.diagnosis.boot import summarise_boot
+from hil.errors import ModelError
+from hil.model.releases import release_for
 from hil.targets.load import LoadReport
 
 #: Image 0 of MCUboot: the secure image, whose version BL2 prints.
@@ -58,3 +62,23 @@ def test_boots_the_version_that_was_loaded(
             "ran than the one that was loaded (secondary slot? stale flash?)",
             pytrace=False,
         )
+
+
+def test_runs_the_release_of_the_board_file(first_boot: SystemBoot, board: Board, rse: int) -> None:
+    """The TF-M that says its version on the UART follows the rules that the board file names."""
+    boot = first_boot.last(rse)
+    printed = boot.tfm_version if boot else None
+    if printed is None:
+        pytest.skip("the runtime prints no version, or was not reached")
+    number = re.match(r"\d+\.\d+\.\d+", printed)
+    try:
+        seen = release_for(number[0] if number else printed)
+    except ModelError:
+        pytest.skip(f"the rules of TF-M {printed} are not known")
+    if release_for(board.release) in {seen, release_for("fixed")}:
+        return
+    pytest.fail(
+        f"RSE {rse} runs TF-M {printed}, the board file says release {board.release}: stages, vHUK and "
+        "diagnosis would be judged by the rules of another release",
+        pytrace=False,
+    )

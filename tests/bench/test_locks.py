@@ -21,7 +21,7 @@ HOLD = (
 
 @pytest.fixture(autouse=True)
 def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("HIL_LOCKS", str(tmp_path))
 
 
 @pytest.fixture

@@ -85,3 +85,19 @@ def test_what_is_wrong_with_the_bench_is_one_clear_error(lab: Lab, name: str) ->
     assert "Traceback" not in run.output
     assert run.record["verdict"] == "error"
     assert any(expected in reason for reason in run.record["reasons"])
+
+
+def test_pytests_own_junit_file_can_be_had_too(lab: Lab) -> None:
+    """`--junitxml` beside the run's own junit.xml changes nothing in the results."""
+    path = lab.folder / "own.xml"
+    run = lab.run("virtual-fvp-rdv3-cfg2", f"--junitxml={path}")
+    assert run.status == 0, run.output
+    assert path.is_file()
+
+
+def test_a_service_that_ends_at_once_is_noticed(lab: Lab) -> None:
+    """Also one without an announcement: the bench needs it while it is live."""
+    text = "extends: virtual-fvp-rdv3-cfg2\nservices: {aux: {command: ['false']}}\n"
+    run = lab.run(lab.board(text))
+    assert run.record["verdict"] == "error"
+    assert "service aux ended with status 1" in run.record["reasons"][0]

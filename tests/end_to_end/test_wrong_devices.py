@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,37 @@ def test_what_a_run_leaves_holds_no_key(lab: Lab) -> None:
             assert key is not None
             assert bytes(key) not in data, path
             assert key.hex().encode() not in data.lower(), path
+
+
+def test_a_runtime_that_panics_has_not_booted(lab: Lab) -> None:
+    """An RSE that crashes after its banner, and resets again and again, fails with the crash."""
+    board = lab.board(FVP + 'launcher: {parameters: {virtual.fault: "2:panic-in-runtime"}}\n')
+    run = lab.run(board)
+    told = run.text_of("test_reaches_every_stage_in_time[rse2]")
+    assert "RSE 2: stage runtime does not hold: FATAL ERROR: SecureFault" in told
+    assert not run.cases["test_reaches_every_stage_in_time[rse1]"].result
+
+
+def test_firmware_without_the_reporter(lab: Lab) -> None:
+    """An RSE that boots on without its report lines is told to lack the reporter."""
+    board = lab.board(FVP + QUICK + 'launcher: {parameters: {virtual.fault: "2:no-report"}}\n')
+    run = lab.run(board)
+    assert "this firmware has no reporter" in run.text_of("test_reaches_every_stage_in_time[rse2]")
+
+
+def test_another_release_than_the_board_file_says(lab: Lab) -> None:
+    """Firmware that prints another version than the rules it is judged by fails."""
+    run = lab.run(lab.board(FVP + 'release: "2.2.2"\n'))
+    told = run.text_of("test_runs_the_release_of_the_board_file[rse0]")
+    assert "RSE 0 runs TF-M 2.3.1, the board file says release 2.2.2" in told
+
+
+def test_ctrl_c_twice(lab: Lab) -> None:
+    """An impatient user gets the same verdict: interrupted, never a pass."""
+    process = lab.start("virtual-fvp-rdv3-cfg2")
+    lab.wait_for("Booting TF-M", "rse1")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    run = lab.finish(process)
+    assert run.record["verdict"] in {"interrupted", "killed"}

@@ -27,6 +27,7 @@ def test_a_finished_run_is_read_back(tmp_path: Path) -> None:
     """Verdict, counts, reasons and places are shown."""
     record = RunRecord.create(tmp_path, "my-board")
     record.update(release="2.3.1")
+    (record.folder / "junit.xml").touch()
     record.finish(Verdict.FAIL, tests={"passed": 3, "failed": 1}, reasons=["RSE 2: silent"])
     [folder] = find_runs(tmp_path)
     shown = render_run(read_run(folder))
@@ -93,3 +94,24 @@ def test_a_damaged_record_is_one_clear_error(tmp_path: Path, content: str) -> No
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UsageError, match=r"run\.json: not the record of a run"):
         read_run(tmp_path)
+
+
+def test_one_damaged_record_does_not_hide_the_others(tmp_path: Path) -> None:
+    """`hil runs` shows what it can read and says what it cannot."""
+    record = RunRecord.create(tmp_path, "good")
+    record.finish(Verdict.PASS, tests={"passed": 1})
+    for name, content in {"a": "", "b": "[" * 100_000}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(content)
+    command = [sys.executable, "-m", "hil.cli", "runs", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("DAMAGED") == 2
+    assert "PASS         good" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_stage_named_like_a_key_is_no_key() -> None:
+    """The budget of the stage `vhuk` is shown, a vHUK would not be."""
+    assert without_secrets({"budgets": {"vhuk": 8}}) == {"budgets": {"vhuk": 8}}
+    assert without_secrets({"vhuk": "ab" * 32}) == {"vhuk": "(not shown)"}
