@@ -76,8 +76,9 @@ TABLE: tuple[Row, ...] = (
     # Provisioning
     Row("8", "provisioning", "stage", r"^\[INF\] Beginning RS[ES] provisioning$", "all", "R/provisioning/bl1_{1,2}_provisioning.c"),
     Row("8b", "provisioning", "stage", r"^\[INF\] Beginning provisioning$", "other", "platforms of the MPS4"),
-    Row("9", "provisioning", "info", r"^\[INF\] (TP mode set complete|Enabling secure provisioning mode), (?:RS[ES]|system) will now reset\.$", "2.1", "R/provisioning/bl1_provisioning.c"),
-    Row("10", "provisioning", "info", r"^\[INF\] (Waiting for|Running) (CM|DM) provisioning bundle$", "2.1", "R/provisioning/bl1_provisioning.c"),
+    Row("9", "provisioning", "info", r"^\[INF\] (TP mode set complete|Enabling secure provisioning mode), RS[ES] will now reset\.$", "2.1", "R/provisioning/bl1_provisioning.c"),
+    Row("9b", "provisioning", "info", r"^\[INF\] (TP mode set complete|Enabling secure provisioning mode), system will now reset\.$", "other", "platforms of the MPS4"),
+    Row("10", "provisioning", "info", r"^\[INF\] (Waiting for|Running) (CM|DM) provisioning bundle$", "other", "R/provisioning/bl1_provisioning.c at 2.1.0; platforms of the MPS4 at any"),
     Row("11a", "provisioning", "info", r"^\[INF\] (CM|DM) provisioning succeeded$", "2.1", "R/provisioning/bl1_provisioning.c"),
     Row("11b", "provisioning", "error", r"^\[(?:INF|ERR)\] (CM|DM) provisioning failed$", "2.1", "R/provisioning/bl1_provisioning.c"),
     Row("12", "provisioning", "error", r"^\[ERR\] (?:(?:CM|DM) (?:provisioning key derivation|bundle decryption) failed)$", "2.1", "R/provisioning/bl1_provisioning.c"),
@@ -191,7 +192,8 @@ TABLE: tuple[Row, ...] = (
     Row("106w", "", "info", r"^\[WRN\] Non-fatal error(?: ([0-9A-Fa-f]{8}))?(?: in file (\S+))?(?: at line (\d+))?(?: with SP=(\S+))?$", ">=2.2", "platform/ext/common/tfm_fatal_error.c"),
     Row("107", "runtime", "exception", r"^FATAL ERROR: (HardFault|MemManage fault|BusFault|UsageFault|SecureFault|Reserved Exception 0x[0-9A-Fa-f]+|Platform external interrupt \(IRQn\): 0x[0-9A-Fa-f]+)$", "all", "platform/ext/common/exception_info.c"),
     Row("107b", "runtime", "exception", r"^BACKTRACE: START: (.+)$", "all", "secure_fw/spm/core/backtrace (panic)"),
-    Row("107a", "runtime", "error", r"^(Assertion failed: .+, file \S+, line \d+)", "all", "assert()"),
+    Row("107a", "runtime", "error", r"^(?:\[ERR\] )?(Assertion failed: .+, file \S+, line \d+)", "all", "assert()"),
+    Row("107c", "runtime", "error", r"^(?:\[ERR\] )?(Partition initialization FAILED in 0x[0-9A-Fa-f]+|Inter-core communication init failed.*|Invalid PSA API SVC requested: .+|Unknown SPM SVC requested: .+|Unknown SVC number requested: .+|Config error: .+)$", "all", "secure_fw/spm: sfn_common_thread.c, tfm_svcalls.c, ...; no level tag"),
     # Non-secure side
     Row("108", "ns", "stage", r"^Non-Secure system starting\.\.\.$", "all", "tf-m-tests app_broker/main_ns.c"),
     Row("109a", "ns", "info", r"^Non-secure code running on non-secure core\.$", "all", "tf-m-tests app_broker/main_ns.c"),
@@ -212,6 +214,7 @@ TABLE: tuple[Row, ...] = (
     Row("T4", "", "test", r"^#### Execute test suites for the (\S+) area ####$", "all", _TEST),
     Row("T5", "", "test", r"^\*\*\* End of (\S+) test suites \*\*\*$", "all", _TEST),
     Row("T6", "", "test", r"^TESTSUITE (PASSED|FAILED)!$", "all", _TEST),
+    Row("T9", "", "test", r"^Test suite '(.+)' has (PASSED|FAILED)$", "all", _TEST),
     Row("T7", "", "test", r"^ +(?:(.+) \()?Failed at (\S+:\d+)\)?$", "all", _TEST),
     Row("T8", "", "test", r"^Error \( (TEST_SUITE_ERR_\w+) \)", "all", _TEST),
     # psa-arch-tests

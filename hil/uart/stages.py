@@ -60,6 +60,7 @@ class Boot:
         tfm_version: As the runtime prints it.
         image_version: Version of image 0, as BL2 prints it.
         image: Number of the image that a boot loader looked at last; when it stops, of that one.
+        has_ns_image: BL2 looked at image 1, the non-secure application.
         end: The firmware's own last word.
     """
 
@@ -75,6 +76,7 @@ class Boot:
     tfm_version: str | None = None
     image_version: str | None = None
     image: str | None = None
+    has_ns_image: bool = False
     end: Event | None = None
 
     @property
@@ -129,7 +131,9 @@ class _Building:
             self.reports.append(parse_report(event.text))
         elif kind == "end":
             self.end = event
-        elif number in ("23", "28"):
+        if number in ("M1", "68", "69") and values[0] == "1":
+            self.facts["ns image"] = "1"
+        if number in ("23", "28"):
             self.facts["lcs"] = values[0] or ""
         elif number == "54":
             self.facts["chip_id"] = values[0] or ""
@@ -167,6 +171,7 @@ class _Building:
             tfm_version=self.facts.get("tfm_version"),
             image_version=self.facts.get("image_version"),
             image=self.facts.get("image"),
+            has_ns_image="ns image" in self.facts,
             end=self.end,
         )
 

@@ -55,7 +55,28 @@ def judge(scanner: Scanner) -> Verdict:
         return Verdict("foreign", "this is not a UART log of TF-M: most of it is not text")
     last = boots[-1] if boots else Boot(0)
     verdict = _of_boot(last, scanner)
-    return Verdict(verdict.kind, verdict.sentence + _resets(boots))
+    return _with_earlier_boots(verdict, boots, scanner)
+
+
+def _with_earlier_boots(verdict: Verdict, boots: tuple[Boot, ...], scanner: Scanner) -> Verdict:
+    """Return the verdict about the last boot in the light of those before it."""
+    kind, sentence = verdict.kind, verdict.sentence
+    crash = next((b for b in boots[:-1] if b.exception is not None), None)
+    silent = sum(boot.furthest == "runtime" and not boot.provisioned for boot in boots[:-1])
+    if crash is not None and crash.exception is not None and kind != "panicked":
+        told = f"boot {crash.number + 1} of {len(boots)} died: {crash.exception.text}"
+        # psa-arch-tests provoke panics, and count for themselves what came of them.
+        provoked = kind == "completed" and scanner.arch.results().total
+        kind = kind if provoked else "panicked"
+        sentence = f"{told}; the last boot: {sentence}"
+    elif kind == "running" and silent > 1:
+        # The SPM resets the chip when it panics, unless it was built to halt.
+        kind = "stopped"
+        sentence = (
+            f"{silent} boots ended at the runtime without a word: resets from outside, or panics of "
+            "the secure side, which reset the chip"
+        )
+    return Verdict(kind, sentence + _resets(boots))
 
 
 def _of_boot(boot: Boot, scanner: Scanner) -> Verdict:
@@ -65,13 +86,26 @@ def _of_boot(boot: Boot, scanner: Scanner) -> Verdict:
     if boot.halt is not None:
         return _of_halt(boot, boot.halt, release)
     for results in (scanner.regression.results(), scanner.arch.results()):
-        if results.failed and (boot.end is not None or _areas_ended(results)):
-            return Verdict("failed", f"the tests ended, {results.failed} of {results.total} failed")
+        if results.bad and (boot.end is not None or _areas_ended(results)):
+            why = "".join(f"; {finding}" for finding in results.findings[:3])
+            told = f"{results.failed} of {results.total} failed{why}"
+            return Verdict("failed", f"the tests ended, {told}")
+        if results.gaps and (boot.end is not None or _areas_ended(results)):
+            told = "; ".join(results.gaps[:2])
+            return Verdict(
+                "stopped", f"the tests ended, but not all of them are in the log: {told}"
+            )
+    known = bool(boot.stages[:-1]) or any(
+        results.total or results.areas
+        for results in (scanner.regression.results(), scanner.arch.results())
+    )
+    if boot.end is not None and not known and boot.end.row.number == "110":
+        return Verdict("stopped", "an end marker (EOT), and nothing before it that TF-M prints")
     if boot.end is not None:
         how = "EOT" if boot.end.row.number == "110" else "standby"
         return Verdict("completed", f"the firmware ended by itself ({how})" + _refused_before(boot))
     regression = scanner.regression.results()
-    if _areas_ended(regression) and boot.at("ns") is None:
+    if _areas_ended(regression) and boot.at("ns") is None and not boot.has_ns_image:
         return Verdict("completed", "the secure tests ended; no non-secure application follows")
     return _of_open_end(boot, scanner)
 
@@ -95,7 +129,10 @@ def _of_open_end(boot: Boot, scanner: Scanner) -> Verdict:
             return Verdict("stopped", f"the log ends within the {results.open_area} tests")
     stage = boot.furthest
     last = _clean(scanner.last_text)
-    if boot.at("runtime") is not None and boot.at("ns") is None and not boot.errors:
+    # BL2 that looked at image 1 has a non-secure application, which has to speak after the tests.
+    ns_silent = boot.has_ns_image and _areas_ended(scanner.regression.results())
+    quiet = boot.at("ns") is None and not boot.errors and not ns_silent
+    if boot.at("runtime") is not None and quiet:
         return Verdict("running", "the TF-M runtime was reached; nothing says that it went wrong")
     if stage is None:
         return Verdict("stopped", f"no boot stage is in the log; it ends with {last!r}")
