@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,23 @@ def read_back(target: Any, image: Mapping[str, Any], data: bytes) -> str:
             "the memory or its flash algorithm is not to be trusted",
         )
     return hashlib.sha256(found).hexdigest()
+
+
+def await_halt(target: Any, limit: float) -> None:
+    """Wait until a core that was connected to under reset has halted.
+
+    pyOCD lets the reset line go and looks no further; a supervisor may hold it longer. Whether the
+    core has halted is judged by `check_at_reset_vector`.
+    """
+    deadline = time.monotonic() + limit
+    while target.get_state().name == "RESET" and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def holds_vectors(target: Any, images: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether one of the images covers the vector table from which the core starts."""
+    vectors = target.read32(_VTOR)
+    return any(image["address"] <= vectors < image["address"] + image["size"] for image in images)
 
 
 def check_at_reset_vector(target: Any) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,6 +79,9 @@ class Chip:
             session.target.dp.connect()
             return {"dpidr": session.target.dp.dpidr.idr}
         finally:
+            # A session without a board leaves debug powered when it is closed.
+            with contextlib.suppress(*PYOCD_ERRORS):
+                session.target.dp.disconnect()
             self._close(session)
 
     def hold(self, kind: str | None) -> dict[str, Any]:
@@ -86,16 +90,31 @@ class Chip:
         Args:
             kind: The reset to use; None: whatever the connect mode does.
         """
+        fresh = self._session is None and self._connect(kind)
+        if fresh:
+            try:
+                return {"pc": guards.check_at_reset_vector(self._session.target)}
+            except Refusal as refusal:
+                _LOG.info("under reset: %s; resetting once more", refusal)
+        self._reset(kind or self._settings["reset_type"])
+        return {"pc": guards.check_at_reset_vector(self._session.target)}
+
+    def _connect(self, kind: str | None) -> bool:
+        """Open a session; return whether the core should be at its reset vector already.
+
+        A reset of a certain kind needs a core that runs, so that it is attached to. One that
+        sleeps or has crashed cannot be: then the board's own connect mode gets hold of it.
+        """
         mode = self._settings["connect_mode"]
-        if self._session is None:
-            self._open(mode if kind is None else "attach")
-            fresh = kind is None and mode == "under-reset"
-        else:
-            fresh = False
-        if not fresh:
-            self._reset(kind or self._settings["reset_type"])
-        target = self._session.target
-        return {"pc": guards.check_at_reset_vector(target)}
+        if kind is not None:
+            try:
+                self._open("attach")
+            except PYOCD_ERRORS as error:
+                _LOG.info("cannot attach (%s), connecting with %s", error, mode)
+            else:
+                return False
+        self._open(mode)
+        return kind is None and mode == "under-reset"
 
     def load(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Program flash, read back, reset, write RAM, read back; the core stays halted.
@@ -120,6 +139,12 @@ class Chip:
         for i in pick("ram"):
             target.write_memory_block8(images[i]["address"], list(contents[i]))
             digests[i] = guards.read_back(target, images[i], contents[i])
+        if guards.holds_vectors(target, [images[i] for i in pick("ram")]):
+            # The core took its stack and entry from what stood there before.
+            self._reset(self._settings["reset_type"])
+            guards.check_at_reset_vector(target)
+            for i in pick("ram"):
+                digests[i] = guards.read_back(target, images[i], contents[i])
         return {"digests": digests, "notes": notes}
 
     def release(self) -> dict[str, Any]:
@@ -155,6 +180,8 @@ class Chip:
         session = self._new_session(mode)
         try:
             session.open()
+            if mode == "under-reset":
+                guards.await_halt(session.target, session.options.get("reset.halt_timeout"))
             guards.check_identity(session.target, self._settings["expect_identity"])
         except BaseException:
             self._close(session)

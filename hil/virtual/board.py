@@ -49,6 +49,8 @@ class BoardConfig:
     fabric: Path
     probe_port: int
     faults: FaultPlan
+    #: Address of the vector table at reset; None: the boot ROM.
+    vectors: int | None = None
 
 
 class Board:
@@ -82,6 +84,7 @@ class Board:
             rom_size=ROM_SIZE,
             on_reset=self._core_was_reset,
             on_hold=self._reset_line_asserted,
+            vectors=config.vectors,
         )
         self._map()
         probe = Probe(DebugPort(MemAp(self._bus, self._core, faults.names)), self._core)

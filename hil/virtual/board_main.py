@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="folder of OTP and flash images")
     parser.add_argument("--fabric", type=Path, required=True, help="folder where the boards meet")
     parser.add_argument("--probe-port", type=int, default=0, help="TCP port (default: a free one)")
+    parser.add_argument(
+        "--initsvtor",
+        type=lambda text: int(text, 0),
+        metavar="ADDRESS",
+        help="vector table at reset (default: the boot ROM's)",
+    )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[:N]")
     parser.add_argument("--time-scale", type=float, default=1.0, help="factor on every delay")
     parser.add_argument("--handshake-timeout", type=float, default=3.0, metavar="SECONDS")
@@ -67,7 +73,9 @@ def _config(arguments: Sequence[str]) -> BoardConfig:
         raise UsageError(f"--chip {options.chip}: {expected}")
     for folder in (options.state, options.fabric):
         folder.mkdir(parents=True, exist_ok=True)
-    return BoardConfig(firmware, options.state, options.fabric, options.probe_port, faults)
+    return BoardConfig(
+        firmware, options.state, options.fabric, options.probe_port, faults, options.initsvtor
+    )
 
 
 def _end_with(loop: Loop, parent: int) -> None:

@@ -42,6 +42,7 @@ class Core:
         bus: The system bus.
         rom_base: Address of the boot ROM, which starts with the vector table.
         rom_size: Its size.
+        vectors: Address of the vector table at reset (INITSVTOR); the boot ROM by default.
         on_reset: Called after every reset of the core, with the core at its reset vector.
         on_hold: Called when the reset line is asserted.
     """
@@ -54,8 +55,10 @@ class Core:
         rom_size: int,
         on_reset: Callable[[], None],
         on_hold: Callable[[], None],
+        vectors: int | None = None,
     ) -> None:
         self._bus = bus
+        self._vectors = rom_base if vectors is None else vectors
         self._rom = range(rom_base, rom_base + rom_size)
         self._on_reset = on_reset
         self._on_hold = on_hold
@@ -91,7 +94,7 @@ class Core:
 
     def reset(self) -> None:
         """Take the core to its reset vector; debug settings and memories survive."""
-        base = self._rom.start
+        base = self._vectors
         self.cpu.reset(self._bus.load(base, 4), self._bus.load(base + 4, 4))
         self._stored = {_VTOR: base}
         self._control &= _C_DEBUGEN
