@@ -275,7 +275,8 @@ def test_a_crash_after_the_announcements_is_an_error_or_a_dead_device(tmp_path: 
 
 def test_a_limit_that_ended_the_model_is_named(tmp_path: Path):
     """The exit status is 0, so the reason is read from the output."""
-    with Consoles() as consoles, launcher(tmp_path, simlimit=0.2) as fvp:
+    # Long enough to be attached to on a busy machine before it ends.
+    with Consoles() as consoles, launcher(tmp_path, simlimit=2) as fvp:
         fvp.start(consoles.open)
         until(lambda: fvp.alive(0) is not None, "end")
         assert "ended with status 0 (Simulated time has been exceeded.)" in str(fvp.alive(0))
