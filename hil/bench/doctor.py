@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hil.bench.board import Board
 from hil.bench.board_file import BoardFile
+from hil.bench.image_plan import build_plan
 from hil.bench.model_inputs import system_inputs
-from hil.bench.placeholders import expand, variables
+from hil.bench.placeholders import expand, placeholders, variables
 from hil.bench.services import service_programs
 from hil.bench.targets import preflight_launcher
 from hil.errors import HilError
@@ -68,11 +72,15 @@ def examine_board(file: BoardFile) -> list[Finding]:
     board = file.board
     findings = [Finding("board file", str(file.path))]
     findings += _services(board)
-    findings += _files(board)
+    findings += _power(board)
+    missing = list(_files(board))
+    findings += missing
+    if not any(finding.missing for finding in missing):
+        findings += _plan(file)
     findings += _values(board)
     if board.services:
         # Its probes and consoles exist once the services run; their programs were looked at.
-        findings.append(Finding("probes and consoles", "announced by the services when they start"))
+        findings += _announced(board)
         return findings
     values = {"board": str(file.path.parent)}
     try:
@@ -108,6 +116,53 @@ def _services(board: Board) -> Iterator[Finding]:
         yield Finding(
             f"service {name}", seen, None if found else f"install {program} or put it on PATH"
         )
+
+
+def _power(board: Board) -> Iterator[Finding]:
+    for name in ("on", "off", "cycle"):
+        command = getattr(board.power, name)
+        if command and find_program(command[0]) is None:
+            seen = f"no program {command[0]!r}"
+            yield Finding(f"power.{name}", seen, f"install {command[0]} or put it on PATH")
+
+
+def _plan(file: BoardFile) -> Iterator[Finding]:
+    """Build the images as a run would: sizes, slots, overlaps and keys are looked at there."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="rse-hil-doctor-") as folder:
+            plan = build_plan(file, Path(folder))
+    except HilError as error:
+        yield Finding("images", str(error), "correct the board file or the image")
+        return
+    if plan.images:
+        size = sum(image.size for image in plan.images)
+        yield Finding("image plan", f"{len(plan.images)} files, {size >> 10} KiB, none overlaps")
+
+
+def _announced(board: Board) -> Iterator[Finding]:
+    """Look whether what the RSEs name is announced by a service, and at files beside it."""
+    known = {"state", "board", "release"}
+    for name, service in board.services.items():
+        groups = re.compile(service.announce or "").groupindex
+        labels = [f"{name}{rse}" for rse in board.rse_ids] if service.for_each_rse else [name]
+        known |= {f"{label}.{group}" for label in labels for group in groups}
+    for rse in board.rses:
+        console = rse.console
+        texts = [rse.probe, *(vars(console).values() if console else ())]
+        for text in texts:
+            for name in placeholders(text) if isinstance(text, str) else ():
+                if name not in known:
+                    near = difflib.get_close_matches(name, known, n=1)
+                    mend = f"did you mean {{{near[0]}}}?" if near else "name a group of an announce"
+                    yield Finding(f"RSE {rse.id}", f"no service announces {{{name}}}", mend)
+        device = Path(console.serial) if console and console.serial else None
+        if device is not None and device.is_absolute() and not device.exists():
+            seen = f"no device {device}"
+            yield Finding(f"console of RSE {rse.id}", seen, "plug it in, or correct the path")
+    yield Finding("probes and consoles", "announced by the services when they start")
+    script = getattr(board.launcher, "user_script", None)
+    if script is not None and not script.is_file():
+        yield Finding("launcher.user_script", f"no file {script}", "correct it in the board file")
 
 
 def _files(board: Board) -> Iterator[Finding]:

@@ -19,9 +19,14 @@ def variables(text: str) -> list[str]:
     return _VARIABLE.findall(text)
 
 
+def placeholders(text: str) -> list[str]:
+    """Return the names in braces of a text."""
+    return _PLACEHOLDER.findall(_VARIABLE.sub("", text))
+
+
 def is_announced(text: str) -> bool:
     """Return whether a text is filled in by a service of the run (`{SERVICE.VALUE}`)."""
-    return any("." in name for name in _PLACEHOLDER.findall(text))
+    return any("." in name for name in placeholders(text))
 
 
 def expand(text: str, values: Mapping[str, str], *, where: str) -> str:

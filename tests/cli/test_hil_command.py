@@ -128,3 +128,26 @@ def test_wrong_names(arguments: list[str], expected: str) -> None:
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("launcher: {user_script: /no/such.py}", "no file /no/such.py"),
+        ("images: {scp: {address: 0xB0040000}}", "overlap"),
+        ("images: {tfm_s: {mcuboot: {slot_size: 0x4000}}}", "tfm_s"),
+        ("power: {on: [no-such-switch]}", "no program 'no-such-switch'"),
+        ("services: {rse: {announce: 'probe (?P<prob>x) uart (?P<uart>y)'}}", "{rse0.probe}"),
+    ],
+    ids=["script", "overlap", "slot", "switch", "announcement"],
+)
+def test_doctor_looks_as_far_as_it_can_without_the_devices(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    """What a run would stumble over before it reaches a device is found beforehand."""
+    path = tmp_path / "odd.yaml"
+    path.write_text(f"extends: virtual-rse4\n{text}\n")
+    told = hil("doctor", str(path))
+    assert told.returncode == 1, told.stdout
+    assert expected in told.stdout
+    assert "Traceback" not in told.stderr
