@@ -12,7 +12,8 @@ from hil.targets.load import LoadPlan, LoadReport
 #: Called with the id of an RSE and the place of its console; returns once the console is captured.
 OpenConsole = Callable[[int, Endpoint], None]
 
-#: Called when all consoles are open and no RSE runs: what comes now belongs to the next boot.
+#: Called when all consoles are open and drained, right before the release of RSEs that are held:
+#: what a console says from now on belongs to this boot, so that its offset is to be taken here.
 Armed = Callable[[], None]
 
 #: "system": a reset that the debugger asks for (SYSRESETREQ); "nreset": the reset line.

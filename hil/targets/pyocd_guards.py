@@ -127,7 +127,12 @@ def read_image(image: Mapping[str, Any]) -> bytes:
     return data
 
 
-def read_back(target: Any, image: Mapping[str, Any], data: bytes) -> str:
+def read_back(
+    target: Any,
+    image: Mapping[str, Any],
+    data: bytes,
+    hint: str = "the memory or its flash algorithm is not to be trusted",
+) -> str:
     """Compare the device's memory with the image; return the digest of what stands there."""
     found = bytearray()
     while len(found) < len(data):
@@ -140,26 +145,25 @@ def read_back(target: Any, image: Mapping[str, Any], data: bytes) -> str:
             f"image {image['name']}: read back {found[first]:#04x} at "
             f"{image['address'] + first:#010x}, the file has {data[first]:#04x}; "
             f"{len(wrong)} of {len(data)} bytes differ",
-            "the memory or its flash algorithm is not to be trusted",
+            hint,
         )
     return hashlib.sha256(found).hexdigest()
 
 
-def await_halt(target: Any, limit: float) -> None:
+def await_halt(core: Any, limit: float) -> None:
     """Wait until a core that was connected to under reset has halted.
 
-    pyOCD lets the reset line go and looks no further; a supervisor may hold it longer. Whether the
-    core has halted is judged by `check_at_reset_vector`.
+    pyOCD lets the reset line go, takes its reset catch away and looks no further; a supervisor may
+    hold the line longer, and the core would then run. Whether it has halted is judged by
+    `check_at_reset_vector`.
     """
+    if core.get_state().name == "HALTED":
+        return
     deadline = time.monotonic() + limit
-    while target.get_state().name == "RESET" and time.monotonic() < deadline:
+    core.set_reset_catch()
+    while core.get_state().name != "HALTED" and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-def holds_vectors(target: Any, images: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether one of the images covers the vector table from which the core starts."""
-    vectors = target.read32(_VTOR)
-    return any(image["address"] <= vectors < image["address"] + image["size"] for image in images)
+    core.clear_reset_catch()
 
 
 def check_at_reset_vector(target: Any) -> int:
@@ -170,12 +174,18 @@ def check_at_reset_vector(target: Any) -> int:
             f"the core is {state.lower()} after a reset with reset catch",
             "it cannot be held; is the reset line connected, is debug access open?",
         )
-    pc = int(target.read_core_register("pc"))
-    vectors = target.read32(_VTOR)
-    entry = target.read32(vectors + 4) & ~1
+    if (difference := vectors_not_taken(target)) is not None:
+        raise Refusal(difference, "the reset did not happen; try the other launcher.reset_type")
+    return int(target.read_core_register("pc"))
+
+
+def vectors_not_taken(target: Any) -> str | None:
+    """Return None when PC and SP are those of the vector table, else a sentence with both."""
+    table = target.read32(_VTOR)
+    pc, entry = target.read_core_register("pc"), target.read32(table + 4) & ~1
     if pc != entry:
-        raise Refusal(
-            f"the core is halted at {pc:#010x}, not at its reset vector {entry:#010x}",
-            "the reset did not happen; try the other launcher.reset_type",
-        )
-    return pc
+        return f"the core is halted at {pc:#010x}, not at its reset vector {entry:#010x}"
+    sp, stack = target.read_core_register("sp"), target.read32(table) & ~3
+    if sp != stack:
+        return f"the core is halted with SP {sp:#010x}, its vector table has {stack:#010x}"
+    return None

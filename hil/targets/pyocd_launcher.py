@@ -71,7 +71,7 @@ class PyocdLauncher:
             return LoadReport(images, time.monotonic() - started, dict(self._crew.versions))
 
     def start(self, open_console: OpenConsole, *, armed: Armed | None = None) -> None:
-        """Open every console, then let all RSEs go together."""
+        """Open every console, let old bytes come out of their adapters, let all RSEs go together."""
         with self._lock:
             if self._rses.keys() - self._held:
                 self._hold_all("hold", self._settings.reset_type)
@@ -87,11 +87,10 @@ class PyocdLauncher:
         with self._lock:
             if rse is None:
                 self._hold_all("reset", kind)
-                self._drained(armed)
-                self._release(self._rses)
             else:
                 self._hold({rse}, "reset", kind)
-                self._release({rse})
+            self._drained(armed)
+            self._release(self._rses if rse is None else {rse})
 
     def hold(self, rse: int) -> None:
         """Keep one RSE at its reset vector."""
@@ -141,7 +140,8 @@ class PyocdLauncher:
 
     def _hold(self, rses: Iterable[int], operation: str, kind: ResetKind | None = None) -> None:
         requests = {rse: {"command": "hold", "kind": kind} for rse in sorted(rses)}
-        self._ask(operation, requests, self._limits.open + self._limits.reset)
+        limits = self._limits
+        self._ask(operation, requests, limits.appear + limits.open + limits.reset)
         self._held.update(requests)
 
     def _release(self, rses: Iterable[int]) -> None:

@@ -22,7 +22,7 @@ _CONNECT_LIMIT = 2.0
 
 def preflight(settings: PyocdSettings, rses: Sequence[PyocdRse]) -> list[Finding]:
     """Look at files, consoles, pyOCD and every probe; ask each chip for its DPIDR."""
-    findings = [*_files(settings)]
+    findings = [*_files(settings), *_identity(settings)]
     findings += [_console(rse) for rse in rses]
     crew = Crew(settings, rses)
     try:
@@ -48,6 +48,13 @@ def _files(settings: PyocdSettings) -> Iterator[Finding]:
         else:
             fix = f"correct launcher.{key} in the board file"
             yield Finding(False, f"launcher.{key}", f"no file {path}", fix)
+
+
+def _identity(settings: PyocdSettings) -> Iterator[Finding]:
+    expected = settings.expect_identity
+    if expected.dpidr is None and expected.cpuid is None:
+        found = "none: whatever chip answers is erased and loaded; better give its cpuid"
+        yield Finding(True, "launcher.expect_identity", found)
 
 
 def _console(rse: PyocdRse) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,27 +27,46 @@ _RESETS = {"system": Target.ResetType.SYSTEM, "nreset": Target.ResetType.HARDWAR
 #: A user script that does nothing; without one pyOCD takes any pyocd_user.py that lies about.
 _NO_SCRIPT = "/dev/null"
 
+#: Seconds between two looks for a probe.
+_LOOK_AGAIN = 0.25
 
-def find_probe(unique_id: str) -> Any:
+_RAM_LOST = (
+    "it was right before the reset with which the core takes its vectors, so this reset destroys "
+    "it; try the other launcher.reset_type"
+)
+
+
+def find_probe(unique_id: str, appear: float = 0) -> Any:
     """Return the probe with exactly this id; pyOCD itself takes any id that contains it.
+
+    Args:
+        unique_id: The whole id.
+        appear: Seconds in which a probe that has just got its power may appear on USB.
 
     Raises:
         Refusal: There is none; says which there are.
     """
     if unique_id.startswith("remote:"):
         return DebugProbeAggregator.get_probe_with_id(unique_id)
+    deadline = time.monotonic() + appear
+    while (probe := _connected(unique_id)) is None and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN)
+    if probe is not None:
+        return probe
+    found = sorted(probe.unique_id for probe in DebugProbeAggregator.get_all_connected_probes())
+    raise Refusal(
+        f"no debug probe with the unique id {unique_id!r} within {appear:g} s",
+        f"connected: {', '.join(found) or 'none'}; the board file needs the whole id; USB may need "
+        "more time after power-on: launcher.timeouts.appear",
+    )
+
+
+def _connected(unique_id: str) -> Any:
     kind, colon, rest = unique_id.partition(":")
     typed = bool(colon) and kind.lower() in {name.lower() for name in PROBE_CLASSES}
-    connected = DebugProbeAggregator.get_all_connected_probes()
-    probes = DebugProbeAggregator.get_all_connected_probes(unique_id) if typed else connected
-    for probe in probes:
-        if probe.unique_id == (rest if typed else unique_id):
-            return probe
-    found = ", ".join(sorted(probe.unique_id for probe in connected)) or "none"
-    raise Refusal(
-        f"no debug probe with the unique id {unique_id!r}; connected: {found}",
-        "`pyocd list` shows the ids; the board file needs the whole id",
-    )
+    wanted = rest if typed else unique_id
+    probes = DebugProbeAggregator.get_all_connected_probes(unique_id if typed else None)
+    return next((probe for probe in probes if probe.unique_id == wanted), None)
 
 
 class Chip:
@@ -120,7 +140,8 @@ class Chip:
         """Program flash, read back, reset, write RAM, read back; the core stays halted.
 
         Flash is read before the reset: afterwards it may not be mapped until the ROM has run.
-        RAM is written after it: the flash algorithm has used RAM too.
+        RAM is written after it: the flash algorithm has used RAM too. A core that starts from this
+        RAM has taken the vectors that stood there before, and is reset once more.
         """
         target, memory_map = self._session.target, self._session.target.memory_map
         guards.check_images(memory_map, images)
@@ -139,12 +160,11 @@ class Chip:
         for i in pick("ram"):
             target.write_memory_block8(images[i]["address"], list(contents[i]))
             digests[i] = guards.read_back(target, images[i], contents[i])
-        if guards.holds_vectors(target, [images[i] for i in pick("ram")]):
-            # The core took its stack and entry from what stood there before.
+        if pick("ram") and guards.vectors_not_taken(target) is not None:
             self._reset(self._settings["reset_type"])
-            guards.check_at_reset_vector(target)
             for i in pick("ram"):
-                digests[i] = guards.read_back(target, images[i], contents[i])
+                digests[i] = guards.read_back(target, images[i], contents[i], _RAM_LOST)
+            guards.check_at_reset_vector(target)
         return {"digests": digests, "notes": notes}
 
     def release(self) -> dict[str, Any]:
@@ -177,18 +197,19 @@ class Chip:
         loader.commit()
 
     def _open(self, mode: str) -> None:
-        session = self._new_session(mode)
+        session = self._new_session(mode, self._settings["timeouts"]["appear"])
         try:
             session.open()
             if mode == "under-reset":
-                guards.await_halt(session.target, session.options.get("reset.halt_timeout"))
+                core = session.target.selected_core_or_raise
+                guards.await_halt(core, session.options.get("reset.halt_timeout"))
             guards.check_identity(session.target, self._settings["expect_identity"])
         except BaseException:
             self._close(session)
             raise
         self._session = session
 
-    def _new_session(self, mode: str) -> Any:
+    def _new_session(self, mode: str, appear: float = 0) -> Any:
         settings = self._settings
         guards.check_options(settings["options"], OPTIONS_INFO)
         options: dict[str, Any] = {
@@ -204,7 +225,7 @@ class Chip:
             "pack": list(settings["pack"]) or None,
             "frequency": settings["frequency"],
         }
-        return Session(find_probe(self._probe), options=options)
+        return Session(find_probe(self._probe, appear), options=options)
 
     def _reset(self, kind: str) -> None:
         self._session.target.reset_and_halt(_RESETS[kind])

@@ -50,6 +50,9 @@ class PyocdTimeouts(_Strict):
     """Seconds after which a step has failed, whatever the probe does."""
 
     start: float = Field(60, gt=0, description="from the start of a worker to its first answer")
+    appear: float = Field(
+        5, ge=0, description="until a probe on USB is there, after its power was switched on"
+    )
     open: float = Field(20, gt=0, description="connecting to a probe and its chip")
     load: float = Field(30, gt=0, description="loading, besides load_per_mb")
     load_per_mb: float = Field(60, ge=0, description="loading and reading back, for each MiB")

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
-from hil.uart.codes import decode
+from hil.uart.codes import decode, generation
 from hil.uart.events import Event
+from hil.uart.stages import Boot
+
+#: "Unable to find bootable image": it does not say which.
+_NO_IMAGE = "76"
 
 
 def explain(event: Event, release: str | None = None) -> str:
@@ -19,7 +23,17 @@ def explain(event: Event, release: str | None = None) -> str:
         return event.text
     # Each form of the line exists in one generation only, whatever the release was taken for.
     form = {"51": "2.2", "52": "2.3"}.get(event.row.number)
-    return f"{event.text}: {decode(number, form or release)}"
+    known = release if form is None or generation(release) == form else form
+    return f"{event.text}: {decode(number, known)}"
+
+
+def explain_halt(event: Event, boot: Boot | None, release: str | None = None) -> str:
+    """Return the text of the line that ended a boot, with what the lines before it tell."""
+    text = explain(event, release)
+    if event.row.number != _NO_IMAGE or boot is None or boot.image is None:
+        return text
+    slot = f", slot {boot.slot} not valid" if boot.slot else ""
+    return f"{text} (image {boot.image}{slot})"
 
 
 def code_of(event: Event) -> int | None:

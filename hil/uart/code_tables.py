@@ -139,6 +139,9 @@ PROVISIONING_BLOB_INVALID_PURPOSE 39/-; PROVISIONING_BLOB_INVALID_LCS 3a/-;
 PROVISIONING_BLOB_INVALID_TP_MODE 3b/-;
 """
 
+#: Codes of the repaired handshake (release "fixed") alone: the numbers behind those of TF-M 2.3.
+FIXED: dict[int, str] = {0x400000BB: "TFM_PLAT_ERR_RSE_HANDSHAKE_TIMEOUT"}
+
 #: LCM_ERROR_*, from 0x30000000 on; the same in both generations.
 LCM = """
 INIT_INVALID_KEY SET_TP_MODE_INVALID_LCS SET_TP_MODE_INVALID_TRANSITION SET_TP_MODE_INTERNAL_ERROR

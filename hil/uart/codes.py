@@ -49,10 +49,13 @@ def names(code: int, release: str | None = None) -> dict[str, str]:
 
     Args:
         code: As printed; a negative number counts as its 32-bit two's complement.
-        release: Restricts the answer to the generation of this release.
+        release: Restricts the answer to the generation of this release; the repaired firmware
+            ("fixed") has codes that no TF-M has.
     """
     wanted = generation(release)
     code &= 0xFFFFFFFF
+    if release == "fixed" and code in tables.FIXED:
+        return {"2.3": tables.FIXED[code]}
     found = {g: _table(g).get(code) or _by_base(code) for g in ("2.2", "2.3")}
     return {g: name for g, name in found.items() if name and wanted in (None, g)}
 

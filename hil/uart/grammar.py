@@ -25,12 +25,12 @@ class Match(NamedTuple):
 
 _TAG = re.compile(r"\^\\\[(?:\(\?:)?((?:[A-Z]{3}\|?)+)\)?\\\]")
 #: Where another message is glued to one that had no line end.
-_GLUED = re.compile(r"(?<=.)(?=\[(?:ERR|WRN|WAR|NOT|INF|VER|DBG|HIL\d+)\] )")
+_GLUED = re.compile(r"(?<=.)(?=\[(?:ERR|WRN|WAR|NOT|INF|VER|DBG|HIL\d+)\] |FATAL ERROR: )")
 
 
 def matches(text: str) -> Iterator[Match]:
     """Return what a line means: no match, one, or several when messages are glued together."""
-    if text.find("[", 1) > 0:
+    if text.find("[", 1) > 0 or text.find("FATAL ERROR: ", 1) > 0:
         for piece in _GLUED.split(text):
             yield from _match(piece)
     elif text:

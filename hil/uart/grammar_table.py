@@ -193,7 +193,7 @@ TABLE: tuple[Row, ...] = (
     Row("107", "runtime", "exception", r"^FATAL ERROR: (HardFault|MemManage fault|BusFault|UsageFault|SecureFault|Reserved Exception 0x[0-9A-Fa-f]+|Platform external interrupt \(IRQn\): 0x[0-9A-Fa-f]+)$", "all", "platform/ext/common/exception_info.c"),
     Row("107b", "runtime", "exception", r"^BACKTRACE: START: (.+)$", "all", "secure_fw/spm/core/backtrace (panic)"),
     Row("107a", "runtime", "error", r"^(?:\[ERR\] )?(Assertion failed: .+, file \S+, line \d+)", "all", "assert()"),
-    Row("107c", "runtime", "error", r"^(?:\[ERR\] )?(Partition initialization FAILED in 0x[0-9A-Fa-f]+|Inter-core communication init failed.*|Invalid PSA API SVC requested: .+|Unknown SPM SVC requested: .+|Unknown SVC number requested: .+|Config error: .+)$", "all", "secure_fw/spm: sfn_common_thread.c, tfm_svcalls.c, ...; no level tag"),
+    Row("107c", "runtime", "error", r"^(?:\[ERR\] )?(Partition initialization FAILED in 0x[0-9A-Fa-f]+|Inter-core communication init failed.*|Invalid PSA API SVC requested: .+|Unknown SPM SVC requested: .+|Unknown SVC number requested: .+|Config error: .+)$", "all", "sfn_common_thread.c, ns_agent_mailbox.c, tfm_svcalls.c, ps_object_system.c (>=2.2); no level tag"),
     # Non-secure side
     Row("108", "ns", "stage", r"^Non-Secure system starting\.\.\.$", "all", "tf-m-tests app_broker/main_ns.c"),
     Row("109a", "ns", "info", r"^Non-secure code running on non-secure core\.$", "all", "tf-m-tests app_broker/main_ns.c"),
@@ -214,7 +214,7 @@ TABLE: tuple[Row, ...] = (
     Row("T4", "", "test", r"^#### Execute test suites for the (\S+) area ####$", "all", _TEST),
     Row("T5", "", "test", r"^\*\*\* End of (\S+) test suites \*\*\*$", "all", _TEST),
     Row("T6", "", "test", r"^TESTSUITE (PASSED|FAILED)!$", "all", _TEST),
-    Row("T9", "", "test", r"^Test suite '(.+)' has (PASSED|FAILED)$", "all", _TEST),
+    Row("T9", "", "test", r"^Test suite '(.+?) ?(?:\((TFM_\w+)\))?' has (PASSED|FAILED)$", "all", _TEST),
     Row("T7", "", "test", r"^ +(?:(.+) \()?Failed at (\S+:\d+)\)?$", "all", _TEST),
     Row("T8", "", "test", r"^Error \( (TEST_SUITE_ERR_\w+) \)", "all", _TEST),
     # psa-arch-tests

@@ -52,7 +52,8 @@ def read_logs(paths: Iterable[Path | str]) -> list[LogReading]:
 
 
 def _reading(path: Path, scanner: Scanner, times: LogTimes, cut: bool) -> LogReading:
-    boots = scanner.tracker.boots
+    boots = scanner.tracker.boots if scanner.recognised else ()
+    arch = scanner.arch.results()
     last = boots[-1] if boots else Boot(0)
     reports = tuple(report for boot in boots for report in boot.reports)
     malformed = [r for r in reports if isinstance(r, MalformedReport)]
@@ -65,7 +66,7 @@ def _reading(path: Path, scanner: Scanner, times: LogTimes, cut: bool) -> LogRea
         lines=scanner.lines,
         boots=boots,
         regression=scanner.regression.results(),
-        arch=scanner.arch.results(),
+        arch=arch,
         first_error=scanner.first_error,
         halt=last.halt or last.exception,
         end_marker=marker,
@@ -76,6 +77,10 @@ def _reading(path: Path, scanner: Scanner, times: LogTimes, cut: bool) -> LogRea
         cut=cut,
         times=times.source,
         wall_start=times.wall_start,
-        findings=(*times.findings, *(f"report line {r.text!r}: {r.why}" for r in malformed)),
+        findings=(
+            *times.findings,
+            *(f"report line {r.text!r}: {r.why}" for r in malformed),
+            *arch.gaps,
+        ),
         verdict=judge(scanner),
     )

@@ -76,7 +76,12 @@ def _boots(boots: tuple[Boot, ...]) -> Iterator[str]:
             s.stage if s.t is None else f"{s.stage} {s.t:.3f} s" for s in boot.stages
         )
         recovery = " (recovery: provisioning in BL1_2)" if boot.recovery else ""
-        yield _row(f"boot {boot.number + 1}", (stages or "no stage seen") + recovery)
+        tests = "".join(
+            f"; {name}: {_counts(results)}"
+            for name, results in (("tests", boot.regression), ("psa-arch", boot.arch))
+            if results.total and len(boots) > 1
+        )
+        yield _row(f"boot {boot.number + 1}", (stages or "no stage seen") + recovery + tests)
 
 
 def _place(event: Event, release: str | None) -> str:
@@ -88,7 +93,7 @@ def _place(event: Event, release: str | None) -> str:
 def _tests(name: str, results: SuiteResults) -> Iterator[str]:
     if not (results.total or results.running):
         return
-    text = f"{results.passed} passed, {results.failed} failed, {results.skipped} skipped"
+    text = _counts(results)
     if results.running:
         text += f"; {results.running} did not finish"
     if results.interrupted:
@@ -96,6 +101,10 @@ def _tests(name: str, results: SuiteResults) -> Iterator[str]:
     yield _row(name, text)
     for failure in results.failures[:_SHOWN]:
         yield _row("", f"failed {failure.test}: {failure.why}")
+
+
+def _counts(results: SuiteResults) -> str:
+    return f"{results.passed} passed, {results.failed} failed, {results.skipped} skipped"
 
 
 def _report(report: Report) -> str:

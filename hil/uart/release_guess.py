@@ -8,7 +8,7 @@ the SPM's lines). The image version is the weakest: whoever signs the image choo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hil.uart.events import Event
 from hil.uart.grammar_table import RELEASES
@@ -24,20 +24,28 @@ class ReleaseGuess:
         release: Version as printed ("2.2.2"), None if none was printed.
         generations: The code generations that can have printed this log.
         why: What the guess rests on.
+        repaired: It prints lines of the repaired handshake, so that its codes are of "fixed".
     """
 
     release: str | None
     generations: tuple[str, ...]
     why: str
+    repaired: bool = False
 
     @property
     def known(self) -> str | None:
         """A release for error codes: the version, or the one generation that is possible."""
+        if self.repaired:
+            return "fixed"
         if self.release:
             return self.release
         return self.generations[0] if len(self.generations) == 1 else None
 
     def __str__(self) -> str:
+        text = self._spoken()
+        return f"{text}, with the repaired handshake" if self.repaired else text
+
+    def _spoken(self) -> str:
         if self.release:
             return f"{self.release} ({self.why})"
         if not self.generations:
@@ -56,6 +64,7 @@ class ReleaseEvidence:
         self._deciding = ""
         self._runtime: str | None = None
         self._image: str | None = None
+        self._repaired = False
 
     def feed(self, event: Event) -> None:
         """Take a line."""
@@ -64,6 +73,7 @@ class ReleaseEvidence:
             self._runtime = (values[0] or "").removeprefix("v")
         elif number == "89":
             self._image = ".".join(value or "" for value in values)
+        self._repaired = self._repaired or event.row.releases == "fixed"
         left = self._possible & RELEASES[event.row.releases]
         if not left:
             self._contradiction = self._contradiction or event.text
@@ -73,6 +83,9 @@ class ReleaseEvidence:
 
     def guess(self) -> ReleaseGuess:
         """Return the best guess so far."""
+        return replace(self._guess(), repaired=self._repaired)
+
+    def _guess(self) -> ReleaseGuess:
         generations = tuple(sorted(self._possible))
         if self._runtime:
             return ReleaseGuess(self._runtime, generations, "the runtime prints it")

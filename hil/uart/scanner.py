@@ -15,6 +15,8 @@ from hil.uart.release_guess import ReleaseEvidence
 from hil.uart.stages import BootTracker
 from hil.uart.suites import ArchTally, RegressionTally
 
+#: Rows that other texts match as well: end markers, report lines out of shape, any `[ERR]`.
+_UNSPECIFIC = frozenset({"110", "A6", "H4", "G1"})
 #: Bytes that a UART log is made of.
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n\b\x00\x04\x07\x1b"
 
@@ -40,10 +42,14 @@ class Scanner:
         #: The latest line that is not empty.
         self.last_line: Line | None = None
         self.first_error: Event | None = None
+        #: Whether a line came that TF-M or its tests print; the byte EOT alone is none.
+        self.recognised = False
         self.lines = 0
         #: Bytes fed, and those of them that no UART log is made of.
         self.size = 0
         self.junk = 0
+        #: Bytes NUL: a few in a log, most of many programs.
+        self.nuls = 0
 
     @property
     def partial(self) -> Line | None:
@@ -62,6 +68,7 @@ class Scanner:
         """Take the next bytes; return what they say."""
         self.size += len(data)
         self.junk += len(data.translate(None, _TEXT))
+        self.nuls += data.count(0)
         return self._events(self._framer.feed(data))
 
     def finish(self) -> list[Event]:
@@ -92,5 +99,6 @@ class Scanner:
             tally = self.arch if event.row.number.startswith("A") else self.regression
             tally.feed(event)
         self.release.feed(event)
+        self.recognised = self.recognised or event.row.number not in _UNSPECIFIC
         if event.kind in ("error", "halt", "exception") and self.first_error is None:
             self.first_error = event

@@ -8,6 +8,8 @@ it, people press buttons. A boot begins
   it (from TF-M 2.3 on) belong to it;
 - without BL1, or when bytes were lost, with any later stage that the boot so far had already
   reached or passed: "Starting bootloader" after "Starting bootloader", or after the runtime;
+- in a build without log lines (Release), with tests that begin again: an area of tests that had
+  begun before, the Secure ones after Non-secure ones, the banner of psa-arch-tests after tests;
 - with the first known line, if the log begins in the middle of a boot or prints no banner at all.
 """
 
@@ -19,6 +21,7 @@ from hil.uart.events import Event
 from hil.uart.framing import Line
 from hil.uart.grammar import Match
 from hil.uart.report_lines import Report, parse_report
+from hil.uart.suites import ArchTally, RegressionTally, SuiteResults
 
 #: All stages, in the order in which a boot reaches them.
 STAGES = ("BL1_1", "provisioning", "BL1_2", "vhuk", "BL2", "runtime", "ns", "end")
@@ -26,6 +29,10 @@ STAGES = ("BL1_1", "provisioning", "BL1_2", "vhuk", "BL2", "runtime", "ns", "end
 #: Stages that a boot passes once, so that seeing one again means another boot.
 _ONCE = ("BL1_1", "BL1_2", "BL2", "runtime", "ns")
 _BANNERS = ("BL1_1", "BL1_2", "BL2")
+#: Rows that name the image at which a boot loader looks, in one of their groups.
+_IMAGE_ROWS = frozenset({"42", "68", "69", "70", "71", "72", "M1", "M3"})
+_NS_IMAGE = "1"
+_NO_TESTS = SuiteResults()
 #: Rows that are printed before "Starting TF-M BL1_1".
 _BEFORE_BL1_1 = frozenset({"1", "2", "3", "4", "5"})
 #: Errors and report lines kept of one boot.
@@ -60,7 +67,11 @@ class Boot:
         tfm_version: As the runtime prints it.
         image_version: Version of image 0, as BL2 prints it.
         image: Number of the image that a boot loader looked at last; when it stops, of that one.
-        has_ns_image: BL2 looked at image 1, the non-secure application.
+        slot: Slot of that image that the boot loader found not valid.
+        images: Numbers of all images that BL2 named.
+        handed_over: BL2 jumped to the runtime.
+        regression: Verdicts of tf-m-tests in this boot.
+        arch: Verdicts of psa-arch-tests in this boot.
         end: The firmware's own last word.
     """
 
@@ -76,7 +87,11 @@ class Boot:
     tfm_version: str | None = None
     image_version: str | None = None
     image: str | None = None
-    has_ns_image: bool = False
+    slot: str | None = None
+    images: frozenset[str] = frozenset()
+    handed_over: bool = False
+    regression: SuiteResults = _NO_TESTS
+    arch: SuiteResults = _NO_TESTS
     end: Event | None = None
 
     @property
@@ -84,6 +99,11 @@ class Boot:
         """The last stage in boot order that was reached."""
         reached = [stage.stage for stage in self.stages]
         return max(reached, key=STAGES.index) if reached else None
+
+    @property
+    def has_ns_image(self) -> bool:
+        """Whether BL2 named image 1, the non-secure application."""
+        return _NS_IMAGE in self.images
 
     @property
     def banner(self) -> bool:
@@ -113,6 +133,11 @@ class _Building:
         self.end: Event | None = None
         self.recovery = False
         self.facts: dict[str, str] = {}
+        self.images: set[str] = set()
+        self.regression = RegressionTally()
+        self.arch = ArchTally()
+        #: Areas of tests that began; "" stands for tests whose area began outside the log.
+        self.areas: set[str] = set()
         #: Only lines that stand before "Starting TF-M BL1_1" so far.
         self.before_banner = False
 
@@ -131,18 +156,58 @@ class _Building:
             self.reports.append(parse_report(event.text))
         elif kind == "end":
             self.end = event
-        if number in ("M1", "68", "69") and values[0] == "1":
-            self.facts["ns image"] = "1"
-        if number in ("23", "28"):
+        elif kind == "test":
+            self._test(event)
+        if number in _IMAGE_ROWS:
+            self._look_at_image(event)
+        elif number == "73":
+            self.facts["slot"] = values[0] or ""
+        elif number == "90":
+            self.facts["handed over"] = "yes"
+        elif number in ("23", "28"):
             self.facts["lcs"] = values[0] or ""
         elif number == "54":
             self.facts["chip_id"] = values[0] or ""
-        elif number in ("M1", "42"):
-            self.facts["image"] = values[0] or ""
         elif number == "89":
             self.facts["image_version"] = ".".join(v or "" for v in values)
         elif number in ("91", "95"):
             self.facts["tfm_version"] = (values[0] or "").removeprefix("v")
+
+    def _look_at_image(self, event: Event) -> None:
+        number = event.row.number
+        image = next((value for value in event.values if value is not None), "")
+        if number != "42":
+            self.images.add(image)
+        if number == "69":
+            # It was accepted: whatever comes next is about another one.
+            self.facts.pop("image", None)
+        elif image != self.facts.get("image"):
+            self.facts["image"] = image
+        else:
+            return
+        self.facts.pop("slot", None)
+
+    def _test(self, event: Event) -> None:
+        number = event.row.number
+        if number.startswith("A"):
+            self.areas.add("psa-arch")
+            self.arch.feed(event)
+            return
+        if number in ("T4", "T5"):
+            self.areas.add(event.values[0] or "")
+        elif not self.areas:
+            self.areas.add("")
+        self.regression.feed(event)
+
+    def restarts_tests(self, match: Match) -> bool:
+        """Whether tests begin that this boot has already seen, so that there was a reset."""
+        if match.row.number == "A1":
+            return "psa-arch" in self.areas
+        if match.row.number != "T4":
+            return False
+        area = match.values[0] or ""
+        later = {"", "Non-secure"} if area == "Secure" else set()
+        return self.end is not None or bool(self.areas & {area, *later})
 
     def _reach(self, event: Event) -> None:
         if event.stage == "provisioning" and "BL1_2" in self.stages:
@@ -171,7 +236,11 @@ class _Building:
             tfm_version=self.facts.get("tfm_version"),
             image_version=self.facts.get("image_version"),
             image=self.facts.get("image"),
-            has_ns_image="ns image" in self.facts,
+            slot=self.facts.get("slot"),
+            images=frozenset(self.images),
+            handed_over="handed over" in self.facts,
+            regression=self.regression.results(),
+            arch=self.arch.results(),
             end=self.end,
         )
 
@@ -214,6 +283,8 @@ class BootTracker:
                 current.before_banner = True
             return current
         if current is None:
+            return self._begin()
+        if row.kind == "test" and current.restarts_tests(match):
             return self._begin()
         if row.kind != "stage" or row.stage not in _ONCE:
             return current

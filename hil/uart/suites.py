@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from hil.uart.events import Event
 
 #: Failed tests that are kept with their reason; the counts are exact beyond it.
 MAX_FAILURES = 200
+#: Reports of psa-arch-tests that are compared with the verdicts seen.
+_MAX_REPORTS = 50
+#: Digits of a number that are believed.
+_DIGITS = 9
+#: Lines of such a report.
+_TOTALS = ("TESTS", "PASSED", "SIM ERROR", "FAILED", "SKIPPED")
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,13 @@ class SuiteResults:
         return self.failed > 0 or bool(self.findings)
 
     @property
+    def under_way(self) -> str | None:
+        """What began and did not end: a test, or the tests of an area."""
+        if self.running is not None:
+            return f"test {self.running}"
+        return f"the {self.open_area} tests" if self.open_area is not None else None
+
+    @property
     def total(self) -> int:
         """Number of verdicts."""
         return self.passed + self.failed + self.skipped
@@ -69,10 +83,8 @@ class SuiteTally:
         self._areas: list[str] = []
         self._open_area: str | None = None
         self._running: str | None = None
-        self._findings: list[str] = []
-        self._gaps: list[str] = []
+        self._findings: dict[str, None] = {}
         self._why = ""
-        self._boot = 0
 
     def results(self) -> SuiteResults:
         """Return the counts so far."""
@@ -86,13 +98,16 @@ class SuiteTally:
             tuple(self._areas),
             self._open_area,
             tuple(self._findings),
-            tuple(self._gaps),
+            self._gaps(),
         )
 
     def _find(self, text: str) -> None:
-        """Note a contradiction, each once."""
-        if text not in self._findings and len(self._findings) < MAX_FAILURES:
-            self._findings.append(text)
+        """Note a failure that a summary tells of, each once."""
+        if len(self._findings) < MAX_FAILURES:
+            self._findings[text] = None
+
+    def _gaps(self) -> tuple[str, ...]:
+        return ()
 
     def boot_began(self) -> None:
         """Note that the device was reset: what was running will not finish."""
@@ -113,6 +128,12 @@ class SuiteTally:
 class RegressionTally(SuiteTally):
     """Verdicts of tf-m-tests, by test id; the prose differs between releases."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._suite = ""
+        #: Suites in which a test failed; their own "FAILED" is no news.
+        self._failed_suites: set[str] = set()
+
     def feed(self, event: Event) -> None:
         """Take a line of kind "test"."""
         number, values = event.row.number, event.values
@@ -122,17 +143,53 @@ class RegressionTally(SuiteTally):
             self._why = ": ".join(value for value in values if value)
         elif number == "T8":
             self._why = f"{self._why} {values[0]}".strip()
+            if values[0] != "TEST_SUITE_ERR_NO_ERROR":
+                self._find(f"{self._suite or 'a suite'}: {values[0]}")
+        elif number == "T3":
+            self._suite = values[1] or values[0] or ""
         elif number == "T1":
             self._verdict(values[0] or "", values[1] or "FAILED", self._why)
-        elif number in ("T6", "T9") and values[-1] == "FAILED":
-            # A suite counts its own verdicts: one of them may have been lost on the UART.
-            if not self._counts["FAILED"]:
-                self._find("a test suite says FAILED, and no failed test is in the log")
+            if values[1] == "FAILED":
+                self._failed_suites.add(self._suite)
+        elif number == "T6":
+            self._suite_verdict(self._suite, values[0])
+        elif number == "T9":
+            self._suite_verdict(values[1] or values[0] or "", values[2])
         elif number == "T4":
             self._open_area = values[0]
         elif number == "T5":
             self._areas.append(values[0] or "")
             self._open_area = None
+
+    def _suite_verdict(self, suite: str, verdict: str | None) -> None:
+        """A suite counts its own verdicts: one of them may have been lost on the UART."""
+        if verdict == "FAILED" and suite not in self._failed_suites:
+            self._failed_suites.add(suite)
+            name = f"test suite {suite}" if suite else "a test suite"
+            self._find(f"{name} says FAILED, and no failed test of it is in the log")
+
+
+@dataclass
+class _ArchReport:
+    """What psa-arch-tests say of a suite at its end, and what the log said until then.
+
+    A suite whose tests reset the chip goes on after the reset, and a suite that somebody reset
+    begins anew: the report counts the verdicts since the last report or since the last banner.
+    """
+
+    suite: str
+    seen: tuple[Counter[str], ...]
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def gap(self) -> str | None:
+        """Return how the report differs from the verdicts in the log, None if it does not."""
+        if missing := [name for name in _TOTALS if name not in self.totals]:
+            return f"the report of {self.suite} lacks TOTAL {', '.join(missing)}"
+        if any(all(counts[n] == self.totals[n] for n in _TOTALS) for counts in self.seen):
+            return None
+        name = next(n for n in _TOTALS if self.seen[0][n] != self.totals[n])
+        told = f"the report of {self.suite} counts {self.totals[name]} {name}"
+        return f"{told}, the log holds {self.seen[0][name]}"
 
 
 class ArchTally(SuiteTally):
@@ -140,35 +197,52 @@ class ArchTally(SuiteTally):
 
     def __init__(self) -> None:
         super().__init__()
-        #: Counts when the suite began whose report is awaited.
-        self._before = dict(self._counts)
-        self._reported = False
+        self._reports: list[_ArchReport] = []
+        self._in_report = False
+        self._since_report: Counter[str] = Counter()
+        self._since_banner: Counter[str] = Counter()
+
+    def boot_began(self) -> None:
+        """Note that the device was reset: what was running will not finish."""
+        super().boot_began()
+        self._since_banner.clear()
+        self._in_report = False
 
     def feed(self, event: Event) -> None:
         """Take a line of kind "test"."""
         number, values = event.row.number, event.values
-        if number == "A2":
+        if number == "A5":
+            self._total(values[0] or "", int((values[1] or "0")[:_DIGITS]))
+            return
+        self._in_report = False
+        if number == "A1":
+            self._since_banner.clear()
+        elif number == "A2":
             self._open_area = values[0]
         elif number == "A3":
-            if self._reported:  # another suite, with a report of its own
-                self._before, self._reported = dict(self._counts), False
             self._begin(values[0] or "")
         elif number == "A4":
+            for counts in (self._since_report, self._since_banner):
+                counts.update(("TESTS", values[0] or "FAILED"))
             verdict = "FAILED" if values[0] == "SIM ERROR" else values[0] or "FAILED"
             why = f"{values[0]} code {values[1]}" if values[1] else values[0] or ""
             self._verdict(self._running or "?", verdict, why)
-        elif number == "A5":
-            self._reported = True
-            self._total(values[0] or "", int(values[1] or 0))
+
+    def _total(self, name: str, count: int) -> None:
+        if not self._in_report:
+            self._in_report = True
+            seen = (self._since_report.copy(), self._since_banner.copy())
+            if len(self._reports) < _MAX_REPORTS:
+                self._reports.append(_ArchReport(self._open_area or "a suite", seen))
+            self._since_report.clear()
+            self._since_banner.clear()
             if self._open_area is not None:
                 self._areas.append(self._open_area)
                 self._open_area = None
+        report = self._reports[-1]
+        report.totals[name] = count
+        if name in ("FAILED", "SIM ERROR") and count and not any(c[name] for c in report.seen):
+            self._find(f"the report of {report.suite} counts {count} {name}, the log holds none")
 
-    def _total(self, what: str, number: int) -> None:
-        """Compare a line of the suite's own report with what was seen."""
-        seen = {k: count - self._before[k] for k, count in self._counts.items()}
-        seen["TESTS"] = sum(seen.values())
-        if what in ("FAILED", "SIM ERROR") and number and not seen["FAILED"]:
-            self._find(f"the report counts {number} {what}, and no failed test is in the log")
-        elif what in ("TESTS", "PASSED", "SKIPPED") and number != seen[what] and not self._gaps:
-            self._gaps.append(f"the report counts {number} {what}, the log holds {seen[what]}")
+    def _gaps(self) -> tuple[str, ...]:
+        return tuple(gap for report in self._reports if (gap := report.gap()))

@@ -13,16 +13,32 @@ from typing import Literal
 
 from hil.uart.boot_errors import explain
 from hil.uart.events import Event
+from hil.uart.resets import ending_of, nothing_follows, tests_ended, told
 from hil.uart.scanner import Scanner
 from hil.uart.stages import Boot
 from hil.uart.suites import SuiteResults
 
 VerdictClass = Literal[
-    "completed", "failed", "refused", "halted", "panicked", "running", "stopped", "foreign", "empty"
+    "completed",
+    "failed",
+    "refused",
+    "halted",
+    "panicked",
+    "resets",
+    "running",
+    "stopped",
+    "foreign",
+    "empty",
 ]
 
 #: Errors that mean that an image was not accepted.
 _REFUSALS = frozenset({"35b", "46", "47", "48", "73", "74", "75", "76", "79"})
+#: Those that say why.
+_REASONS = frozenset({"74", "75", "79"})
+#: Verdicts that nothing went wrong.
+_WELL = ("completed", "running")
+#: Findings that a sentence names.
+_SHOWN = 3
 #: A larger share of bytes that no UART log is made of makes a log foreign.
 _JUNK_SHARE = 0.3
 
@@ -33,8 +49,9 @@ class Verdict:
 
     Attributes:
         kind: completed (the firmware's last word, no test failed), failed (tests failed), refused
-            (a boot loader refused an image), halted, panicked, running (the runtime was reached and
-            nothing says more), stopped (it just ends), foreign (not a UART log), empty.
+            (a boot loader refused an image), halted, panicked, resets (it was reset after BL2 had
+            handed over, and nothing says why), running (the runtime was reached and nothing says
+            more), stopped (it just ends), foreign (not a UART log), empty.
         sentence: The same for people.
     """
 
@@ -49,65 +66,89 @@ def judge(scanner: Scanner) -> Verdict:
     """Return the verdict about everything that a scanner has read."""
     if not scanner.last_text:
         return Verdict("empty", "the log holds no text")
+    junk = scanner.junk > _JUNK_SHARE * scanner.size
+    if not scanner.recognised:
+        if junk or scanner.junk + scanner.nuls > _JUNK_SHARE * scanner.size:
+            return Verdict("foreign", "this is not a UART log of TF-M: most of it is not text")
+        return _unrecognised(scanner)
     boots = scanner.tracker.boots
-    meaningless = not any(boot.stages for boot in boots) and not scanner.regression.results().total
-    if meaningless and scanner.junk > _JUNK_SHARE * scanner.size:
-        return Verdict("foreign", "this is not a UART log of TF-M: most of it is not text")
-    last = boots[-1] if boots else Boot(0)
-    verdict = _of_boot(last, scanner)
-    return _with_earlier_boots(verdict, boots, scanner)
+    verdict = _with_earlier_boots(_of_boot(boots[-1], scanner), boots, scanner.tracker.count)
+    if junk and verdict.kind in _WELL:
+        return Verdict("foreign", f"most of it is not text, whatever the rest says ({verdict})")
+    return verdict
 
 
-def _with_earlier_boots(verdict: Verdict, boots: tuple[Boot, ...], scanner: Scanner) -> Verdict:
+def _unrecognised(scanner: Scanner) -> Verdict:
+    boots = scanner.tracker.boots
+    if boots and boots[-1].end is not None:
+        how = _end_marker(boots[-1].end)
+        return Verdict("stopped", f"an end marker ({how}), and nothing before it that TF-M prints")
+    last = _clean(scanner.last_text)
+    return Verdict("stopped", f"no boot stage is in the log; it ends with {last!r}")
+
+
+def _with_earlier_boots(verdict: Verdict, boots: tuple[Boot, ...], count: int) -> Verdict:
     """Return the verdict about the last boot in the light of those before it."""
-    kind, sentence = verdict.kind, verdict.sentence
-    crash = next((b for b in boots[:-1] if b.exception is not None), None)
-    silent = sum(boot.furthest == "runtime" and not boot.provisioned for boot in boots[:-1])
-    if crash is not None and crash.exception is not None and kind != "panicked":
-        told = f"boot {crash.number + 1} of {len(boots)} died: {crash.exception.text}"
-        # psa-arch-tests provoke panics, and count for themselves what came of them.
-        provoked = kind == "completed" and scanner.arch.results().total
-        kind = kind if provoked else "panicked"
-        sentence = f"{told}; the last boot: {sentence}"
-    elif kind == "running" and silent > 1:
-        # The SPM resets the chip when it panics, unless it was built to halt.
-        kind = "stopped"
-        sentence = (
-            f"{silent} boots ended at the runtime without a word: resets from outside, or panics of "
-            "the secure side, which reset the chip"
-        )
-    return Verdict(kind, sentence + _resets(boots))
+    endings = [(boot, ending) for boot in boots[:-1] if (ending := ending_of(boot)) is not None]
+    if not endings:
+        return verdict
+    weights = {ending.weight for _, ending in endings}
+    how = told(endings)
+    if verdict.kind in (*_WELL, "stopped"):
+        if "panicked" in weights:
+            text = f"{count} boots: {how}; the last boot: {verdict.sentence}"
+            return Verdict("panicked", text)
+        # After a panic that a test provoked, the tests go on.
+        if "resets" in weights or ("provoked" in weights and verdict.kind == "running"):
+            resets = sum(ending.weight in ("resets", "provoked") for _, ending in endings)
+            least = "at least " if count > len(boots) else ""
+            number = f"{least}{resets} unexpected reset{'s' * (resets > 1)} in {count} boots"
+            silent = "; a secure panic resets without a word" if "without a word" in how else ""
+            return Verdict("resets", f"{number}: {how}{silent}; the last boot: {verdict.sentence}")
+    return Verdict(verdict.kind, f"{verdict.sentence}; {count} boots: {how}")
 
 
 def _of_boot(boot: Boot, scanner: Scanner) -> Verdict:
     release = scanner.release.guess().known
+    tests = (scanner.regression.results(), scanner.arch.results())
+    failures = "; ".join(_failures(results) for results in tests if results.bad)
+    also = f"; before that, {failures}" if failures else ""
     if boot.exception is not None:
-        return Verdict("panicked", f"the secure side died: {boot.exception.text}")
+        return Verdict("panicked", f"the secure side died: {boot.exception.text}{also}")
     if boot.halt is not None:
-        return _of_halt(boot, boot.halt, release)
-    for results in (scanner.regression.results(), scanner.arch.results()):
-        if results.bad and (boot.end is not None or _areas_ended(results)):
-            why = "".join(f"; {finding}" for finding in results.findings[:3])
-            told = f"{results.failed} of {results.total} failed{why}"
-            return Verdict("failed", f"the tests ended, {told}")
-        if results.gaps and (boot.end is not None or _areas_ended(results)):
-            told = "; ".join(results.gaps[:2])
-            return Verdict(
-                "stopped", f"the tests ended, but not all of them are in the log: {told}"
-            )
-    known = bool(boot.stages[:-1]) or any(
-        results.total or results.areas
-        for results in (scanner.regression.results(), scanner.arch.results())
-    )
-    if boot.end is not None and not known and boot.end.row.number == "110":
-        return Verdict("stopped", "an end marker (EOT), and nothing before it that TF-M prints")
-    if boot.end is not None:
-        how = "EOT" if boot.end.row.number == "110" else "standby"
-        return Verdict("completed", f"the firmware ended by itself ({how})" + _refused_before(boot))
-    regression = scanner.regression.results()
-    if _areas_ended(regression) and boot.at("ns") is None and not boot.has_ns_image:
-        return Verdict("completed", "the secure tests ended; no non-secure application follows")
-    return _of_open_end(boot, scanner)
+        verdict = _of_halt(boot, boot.halt, release)
+        return Verdict(verdict.kind, verdict.sentence + also)
+    open_end = _of_open_end(boot, scanner)
+    ended = boot.end is not None or tests_ended(boot) or bool(boot.arch.areas)
+    if failures:
+        where = "the tests ended" if ended and not _under_way(boot) else open_end.sentence
+        return Verdict("failed", f"{where}, {failures}")
+    if ended and _under_way(boot) is None:
+        gaps = "; ".join(scanner.arch.results().gaps[:_SHOWN])
+        if gaps:
+            text = f"the tests ended, but not all of them are in the log: {gaps}"
+            return Verdict("stopped", text)
+        if boot.end is not None:
+            text = f"the firmware ended by itself ({_end_marker(boot.end)})"
+            return Verdict("completed", text + _before(boot.errors))
+        if nothing_follows(boot):
+            text = "the secure tests ended; no non-secure application follows"
+            return Verdict("completed", text)
+    return open_end
+
+
+def _failures(results: SuiteResults) -> str:
+    """Return how many tests failed, and what summaries say beyond that."""
+    counts = [f"{results.failed} of {results.total} failed"] if results.total else []
+    return "; ".join([*counts, *results.findings[:_SHOWN]])
+
+
+def _under_way(boot: Boot) -> str | None:
+    return boot.regression.under_way or boot.arch.under_way
+
+
+def _end_marker(end: Event) -> str:
+    return "EOT" if end.row.number == "110" else "standby"
 
 
 def _of_halt(boot: Boot, halt: Event, release: str | None) -> Verdict:
@@ -116,47 +157,35 @@ def _of_halt(boot: Boot, halt: Event, release: str | None) -> Verdict:
         who = "BL2" if boot.at("BL2") else "BL1_2" if boot.at("BL1_2") else "BL1_1"
         if halt.row.number == "76" or not boot.at("BL2"):
             image = "an image" if boot.image is None else f"image {boot.image}"
-            reasons = dict.fromkeys((refusals[-1].text, explain(halt, release)))
+            # A reason that stands right before "not valid" is the reason for that.
+            why = [e.text for e in refusals[-2:-1] if e.row.number in _REASONS]
+            reasons = dict.fromkeys((*why, refusals[-1].text, explain(halt, release)))
             return Verdict("refused", f"{who} refused {image}: {'; '.join(reasons)}")
     return Verdict("halted", f"nothing follows {explain(halt, release)!r}")
 
 
 def _of_open_end(boot: Boot, scanner: Scanner) -> Verdict:
-    for results in (scanner.regression.results(), scanner.arch.results()):
-        if results.running is not None:
-            return Verdict("stopped", f"the log ends in test {results.running}")
-        if results.open_area is not None:
-            return Verdict("stopped", f"the log ends within the {results.open_area} tests")
-    stage = boot.furthest
+    under_way = _under_way(boot)
+    if under_way is not None:
+        where = "in" if under_way.startswith("test ") else "within"
+        return Verdict("stopped", f"the log ends {where} {under_way}")
+    stage, runtime = boot.furthest, boot.at("runtime")
     last = _clean(scanner.last_text)
-    # BL2 that looked at image 1 has a non-secure application, which has to speak after the tests.
-    ns_silent = boot.has_ns_image and _areas_ended(scanner.regression.results())
-    quiet = boot.at("ns") is None and not boot.errors and not ns_silent
-    if boot.at("runtime") is not None and quiet:
-        return Verdict("running", "the TF-M runtime was reached; nothing says that it went wrong")
+    if runtime is not None and boot.at("ns") is None and not boot.regression.areas:
+        later = [error for error in boot.errors if error.line.start > runtime.line.start]
+        if not later:
+            text = "the TF-M runtime was reached; nothing says that it went wrong"
+            return Verdict("running", text + _before(boot.errors))
     if stage is None:
         return Verdict("stopped", f"no boot stage is in the log; it ends with {last!r}")
     return Verdict("stopped", f"the log ends after stage {stage}, without a last word, at {last!r}")
 
 
-def _areas_ended(results: SuiteResults) -> bool:
-    return bool(results.areas) and results.open_area is None and results.running is None
-
-
-def _refused_before(boot: Boot) -> str:
-    """Mention errors that did not keep it from ending well."""
-    if not boot.errors:
+def _before(errors: tuple[Event, ...]) -> str:
+    """Mention errors that did not keep it from going on."""
+    if not errors:
         return ""
-    return f"; on the way it reported {boot.errors[0].text!r}, which did not stop it"
-
-
-def _resets(boots: tuple[Boot, ...]) -> str:
-    """Mention boots that were not ended by a provisioning step."""
-    unexpected = [b.number for b in boots[:-1] if not b.provisioned and b.stages]
-    if not unexpected:
-        return ""
-    which = ", ".join(str(number + 1) for number in unexpected[:5])
-    return f"; {len(boots)} boots, reset without provisioning after boot {which}"
+    return f"; on the way it reported {errors[0].text!r}, which did not stop it"
 
 
 def _clean(text: str) -> str:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hil.uart.boot_errors import explain
+from hil.uart.boot_errors import explain_halt
 from hil.uart.events import Event
 from hil.uart.follower import BootFollower
 from hil.uart.report_lines import Report
@@ -192,14 +192,18 @@ class _Machine:
     def _take(self, event: Event) -> None:
         at = time.monotonic() if event.t is None else event.t
         if event.kind == "halt":
-            self._end("halt", explain(event, self._follower.release), at)
+            boot = self._boot_of(event)
+            self._end("halt", explain_halt(event, boot, self._follower.release), at)
         elif event.kind == "exception":
             self._end("exception", event.text, at)
         elif event.kind == "stage" or event.stage in ("vhuk", "end"):
             self._arrive(event, at)
 
+    def _boot_of(self, event: Event) -> Boot | None:
+        return next((b for b in self._follower.boots if b.number == event.boot), None)
+
     def _arrive(self, event: Event, at: float) -> None:
-        boot = next((b for b in self._follower.boots if b.number == event.boot), None)
+        boot = self._boot_of(event)
         arrived = boot.at(event.stage) if boot else None
         if arrived is None or arrived.line.start != event.line.start:
             return

@@ -12,9 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.errors import UsageError
 from hil.virtual.board_faults import FaultPlan
 from hil.virtual.board_lock import ChipLock
 from hil.virtual.board_loop import Loop
+from hil.virtual.board_reset_line import ResetLine
 from hil.virtual.board_uart import PtyUart, UartRegisters
 from hil.virtual.boot_rom import ROM_BASE, ROM_SIZE, FirmwareHost, rom_image
 from hil.virtual.bus import Bus
@@ -60,7 +62,8 @@ class Board:
         config: See `BoardConfig`.
 
     Raises:
-        UsageError: A folder is in use by another board of the same number.
+        UsageError: A folder is in use by another board of the same number, or the vectors lie
+            where no memory is.
         OSError: A folder, port or pty is not to be had.
     """
 
@@ -87,7 +90,10 @@ class Board:
             vectors=config.vectors,
         )
         self._map()
-        probe = Probe(DebugPort(MemAp(self._bus, self._core, faults.names)), self._core)
+        if config.vectors is not None and not self._bus.is_memory(config.vectors):
+            raise UsageError(f"--initsvtor {config.vectors:#x}: there is no memory")
+        self._reset_line = ResetLine(self._core, faults.names)
+        probe = Probe(DebugPort(MemAp(self._bus, self._core, faults.names)), self._reset_line)
         self.probe = ProbeServer(self.loop, config.probe_port, probe, faults)
         self._fabric = FabricTcp(self.loop, config.fabric, chip, config.firmware.rse_amount)
         rse = VirtualRse(
@@ -100,6 +106,7 @@ class Board:
         )
         self._host = FirmwareHost(self._core, rse.boot)
         self._next_slice = self._next_retry = 0.0
+        self._clears_ram = "reset-clears-ram" in faults.names
         self._core.reset()
 
     def run(self) -> None:
@@ -129,6 +136,9 @@ class Board:
 
     def _core_was_reset(self) -> None:
         self._controller.reset()
+        if self._clears_ram:
+            for base, size in _RAMS.items():
+                self._bus.write(base, bytes(size))
         self._host.restart()
 
     def _reset_line_asserted(self) -> None:
@@ -138,7 +148,7 @@ class Board:
     def _tick(self) -> float | None:
         """Advance firmware, code and links; return the seconds until the next time."""
         now = time.monotonic()
-        waits = [self._host.advance()]
+        waits = [self._reset_line.tick(), self._host.advance()]
         if self._core.runs_code:
             if now >= self._next_slice:
                 self._core.slice(_IDLE_SLICE)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hil.errors import UsageError
-from hil.virtual import mem_ap, nor
+from hil.virtual import board_reset_line, mem_ap, nor
 
 #: Faults of the probe take the request from which on they hold, as in `probe-gone:500`.
 _COUNTED = {
@@ -19,7 +19,9 @@ _COUNTED = {
 BOARD_FAULTS = {
     **nor.FAULTS,
     **mem_ap.FAULTS,
+    **board_reset_line.FAULTS,
     **_COUNTED,
+    "reset-clears-ram": "every reset clears the RAMs",
     "uart-silent": "nothing comes out of the UART",
 }
 

@@ -30,6 +30,7 @@ _PPB_BASE, _PPB_END = 0xE0000000, 0xE0100000
 FAULTS = {
     "debug-locked": "the memory access port refuses every memory access, as on a locked device",
     "debug-nonsecure": "only non-secure debug accesses are allowed",
+    "debug-asleep": "no memory access while the core runs, as with a sleeping power domain",
 }
 
 
@@ -67,6 +68,7 @@ class MemAp:
         if "debug-locked" in faults:
             enables = 0
         self._enables = enables
+        self._sleeps = "debug-asleep" in faults
         self._csw = 0x03000000 | _SIZE_WORD
 
     def read(self, offset: int) -> int:
@@ -147,6 +149,8 @@ class MemAp:
         """Refuse what the authentication or a reset in progress does not let through."""
         if not self._enables:
             raise FaultError("debug access is disabled")
+        if self._sleeps and self._core.running:
+            raise FaultError("the core's power domain sleeps")
         if _PPB_BASE <= address < _PPB_END:
             return
         nonsecure = self._csw & _CSW_NONSECURE or not self._enables & _CSW_SECURE_ENABLE

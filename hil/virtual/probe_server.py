@@ -14,7 +14,7 @@ from typing import Any
 
 from hil.virtual.board_faults import FaultPlan
 from hil.virtual.board_loop import Connection, Loop, listen
-from hil.virtual.core_debug import Core
+from hil.virtual.board_reset_line import ResetLine
 from hil.virtual.debug_port import DebugPort
 from hil.virtual.probe_errors import ProbeGoneError, ProbeUseError, WireError
 
@@ -27,16 +27,16 @@ _LINE_LIMIT = 4 << 20
 
 
 class Probe:
-    """The state of the probe hardware: its reset line, its wire, who has it open.
+    """The state of the probe hardware: its wire, who has it open.
 
     Args:
         port: The debug port on the wire.
-        core: The core whose reset pin the reset line drives.
+        line: The reset line that it drives.
     """
 
-    def __init__(self, port: DebugPort, core: Core) -> None:
+    def __init__(self, port: DebugPort, line: ResetLine) -> None:
         self._port = port
-        self._core = core
+        self._line = line
         self._wire: str | None = None
         self.owner: object | None = None
 
@@ -54,9 +54,9 @@ class Probe:
             "connect": self._connect,
             "disconnect": self._disconnect,
             "swj_sequence": self._sequence,
-            "reset": self._reset,
-            "assert_reset": self._assert_reset,
-            "is_reset_asserted": lambda: self._core.held,
+            "reset": self._line.pulse,
+            "assert_reset": self._line.drive,
+            "is_reset_asserted": lambda: self._line.asserted,
             "read_dp": self._port.read_dp,
             "write_dp": self._port.write_dp,
             "read_ap": lambda address: self._port.read_ap(address)[0],
@@ -105,16 +105,6 @@ class Probe:
     def _sequence(self, length: int, bits: int) -> None:
         if length >= _LINE_RESET_BITS and bits & (1 << length) - 1 == (1 << length) - 1:
             self._port.line_reset()
-
-    def _reset(self) -> None:
-        self._core.hold()
-        self._core.release()
-
-    def _assert_reset(self, asserted: bool) -> None:
-        if asserted:
-            self._core.hold()
-        else:
-            self._core.release()
 
 
 def _nothing(*_arguments: Any) -> None:

@@ -62,9 +62,11 @@ def failure(
 
 def test_a_probe_id_must_match_exactly(board: BoardProcess, tmp_path: Path) -> None:
     """An id that is no probe's whole id is refused; the error says which there are."""
-    error = failure(settings(), replace(rse(board), probe="12"), LoadPlan(()))
+    given = settings(timeouts={"appear": 0})
+    error = failure(given, replace(rse(board), probe="12"), LoadPlan(()))
     assert "no debug probe with the unique id '12'" in str(error)
     assert error.hint is not None
+    assert error.hint.startswith("connected: ")
 
 
 def test_nobody_listens_at_the_probes_port(board: BoardProcess) -> None:
@@ -123,7 +125,7 @@ def test_a_flash_controller_that_hangs_ends_in_pyocds_own_limit(tmp_path: Path) 
 
 def test_a_silent_probe_ends_in_our_limit(tmp_path: Path) -> None:
     """PyOCD would wait for ever; the worker is ended and the error says after how long."""
-    given = settings(timeouts={"open": 1.5, "reset": 0.5})
+    given = settings(timeouts={"appear": 0, "open": 1.5, "reset": 0.5})
     with BoardProcess(tmp_path, "--fault=probe-silent:150") as board:
         error = failure(given, rse(board), one_image(tmp_path))
     assert "did not answer within 2 s" in str(error)

@@ -168,22 +168,23 @@ def test_good_options_pass() -> None:
 
 
 class Core:
-    """A halted target: state, PC, and the words of memory."""
+    """A halted target: state, PC, SP, and the words of memory."""
 
-    def __init__(self, state: str, pc: int, words: dict[int, int]) -> None:
-        self._state, self._pc, self._words = state, pc, words
+    def __init__(self, state: str, pc: int, words: dict[int, int], sp: int = 0x30010000) -> None:
+        self._state, self._words = state, words
+        self._registers = {"pc": pc, "sp": sp}
 
     def get_state(self) -> Any:
         return SimpleNamespace(name=self._state)
 
-    def read_core_register(self, _name: str) -> int:
-        return self._pc
+    def read_core_register(self, name: str) -> int:
+        return self._registers[name]
 
     def read32(self, address: int) -> int:
         return self._words[address]
 
 
-VECTORS = {0xE000ED08: ROM, ROM + 4: ROM + 0x401}
+VECTORS = {0xE000ED08: ROM, ROM: 0x30010000, ROM + 4: ROM + 0x401}
 
 
 def test_a_core_at_its_reset_vector_passes() -> None:
@@ -202,6 +203,12 @@ def test_a_reset_that_did_not_happen_is_noticed(state: str, pc: int, said: str) 
     """PyOCD only warns when a reset and halt does not halt, and not at all when it is no reset."""
     with pytest.raises(Refusal, match=said):
         guards.check_at_reset_vector(Core(state, pc, VECTORS))
+
+
+def test_a_stack_that_is_not_the_vector_tables_is_noticed() -> None:
+    """The table was written after the core took its stack: what starts is not what was loaded."""
+    with pytest.raises(Refusal, match="with SP 0x20000000, its vector table has 0x30010000"):
+        guards.check_at_reset_vector(Core("HALTED", ROM + 0x400, VECTORS, sp=0x20000000))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -232,6 +233,27 @@ def test_a_system_is_held_before_it_is_changed_and_reset_when_all_are_held() -> 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("how", ["start", "reset", "reset one"])
+def test_armed_is_called_when_the_consoles_are_drained(how: str) -> None:
+    """What an adapter still held of the last boot comes before `armed`, the release after it."""
+    driver = PyocdLauncher(settings(), [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
+    driver._crew = scribe = Scribe()  # type: ignore[assignment]
+    old = threading.Timer(0.01, scribe.asked.append, [("old bytes", [0])])
+
+    def armed() -> None:
+        scribe.asked.append(("armed", []))
+
+    old.start()
+    if how == "start":
+        driver.start(lambda _rse, _endpoint: None, armed=armed)
+    else:
+        driver.reset(0 if how == "reset one" else None, armed=armed)
+    old.join()
+    done = [what for what, _ in scribe.asked]
+    assert [what for what in done if what != "hold"] == ["old bytes", "armed", "release"]
+    assert done.index("hold") < done.index("armed")
+
+
 def test_after_a_failed_load_everything_is_held_anew() -> None:
     """The core may stand in the flash algorithm: it must not be released from there."""
     driver = PyocdLauncher(settings(), [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
@@ -256,12 +278,38 @@ def test_preflight_finds_everything_in_place(boards: list[BoardProcess]) -> None
     assert [f.what for f in findings] == [
         "pyOCD",
         "launcher.user_script",
+        "launcher.expect_identity",
         "console of RSE 0",
         "console of RSE 1",
         "probe of RSE 0",
         "probe of RSE 1",
     ]
+    assert "whatever chip answers" in findings[2].found
     assert "DPIDR 0x4c013477" in findings[-1].found
+
+
+def test_preflight_says_nothing_about_an_identity_that_is_given(
+    boards: list[BoardProcess],
+) -> None:
+    """Only a board that takes any chip is told so."""
+    findings = preflight(settings(expect_identity={"cpuid": 0x411FD220}), [rse(boards[0])])
+    assert "launcher.expect_identity" not in [f.what for f in findings]
+
+
+@pytest.mark.parametrize("kind", ["system", "nreset"])
+def test_a_core_that_cannot_be_attached_to_is_reset(tmp_path: Path, kind: str) -> None:
+    """Firmware that sleeps hides its core; a reset takes hold of it as the board file says."""
+    with BoardProcess(tmp_path, "--fault=debug-asleep") as board:
+        driver, lab = PyocdLauncher(settings(), [rse(board)]), Lab([board])
+        try:
+            driver.start(lab.open)
+            assert FIRST_LINE in lab.heard(0)
+            lab.listen_anew()
+            driver.reset(0, kind)  # type: ignore[arg-type]
+            assert FIRST_LINE in lab.heard(0)
+        finally:
+            lab.close()
+            driver.stop()
 
 
 def test_preflight_says_what_is_missing_and_what_mends_it(boards: list[BoardProcess]) -> None:

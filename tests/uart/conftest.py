@@ -93,7 +93,7 @@ _LOGS: dict[str, bytes] = {
         [
             *TO_BL1_2,
             "[ERR] RSE handshake: no seed from RSE 2 after 3000 ms",
-            "[ERR] Fatal boot error 0xe5a5a53b (0x4000009e)",
+            "[ERR] Fatal boot error 0xe5a5a51e (0x400000bb)",
         ]
     ),
     "secure fault, 2.2": _text(

@@ -19,6 +19,8 @@ SAMPLES: list[tuple[str, str, tuple[str | None, ...]]] = [
     ("[ERR] BL1 provision necessity check failed", "7", ()),
     ("[INF] Beginning RSE provisioning", "8", ()),
     ("[INF] Beginning RSS provisioning", "8", ()),
+    ("[INF] Beginning provisioning", "8b", ()),
+    ("[INF] TP mode set complete, system will now reset.", "9b", ("TP mode set complete",)),
     ("[INF] Enabling secure provisioning mode, RSE will now reset.", "9", ("Enabling secure provisioning mode",)),
     ("[ERR] CM provisioning failed", "11b", ("CM",)),
     ("[INF] Provisioning HUK", "13", ("HUK",)),
@@ -55,6 +57,14 @@ SAMPLES: list[tuple[str, str, tuple[str | None, ...]]] = [
     ("[Attest] The platform did not return a profile_definition", "102", ()),
     ("[ERR] Fatal error 40000064 in file rse_kmu_keys.c at line 12 with SP=0x30000f00", "106e", ("40000064", "rse_kmu_keys.c", "12", "0x30000f00")),
     ("[WRN] Non-fatal error 4000000E", "106w", ("4000000E", None, None, None)),
+    ("Partition initialization FAILED in 0x1004a3c1", "107c", ("Partition initialization FAILED in 0x1004a3c1",)),
+    ("Inter-core communication init failed", "107c", ("Inter-core communication init failed",)),
+    ("Invalid PSA API SVC requested: 0x000000FF", "107c", ("Invalid PSA API SVC requested: 0x000000FF",)),
+    ("Unknown SPM SVC requested: 0x000000ff", "107c", ("Unknown SPM SVC requested: 0x000000ff",)),
+    ("Unknown SVC number requested: 0x00000099", "107c", ("Unknown SVC number requested: 0x00000099",)),
+    ("Config error: PS_AES_KEY_USAGE_LIMIT too large to safely count key usage", "107c", ("Config error: PS_AES_KEY_USAGE_LIMIT too large to safely count key usage",)),
+    ("[ERR] Assertion failed: (size > 0), file its.c, line 12", "107a", ("Assertion failed: (size > 0), file its.c, line 12",)),
+    ("Assertion failed: x, file its.c, line 12", "107a", ("Assertion failed: x, file its.c, line 12",)),
     ("FATAL ERROR: SecureFault", "107", ("SecureFault",)),
     ("Non-Secure system starting...", "108", ()),
     ("\x04", "110", ()),
@@ -68,6 +78,8 @@ SAMPLES: list[tuple[str, str, tuple[str | None, ...]]] = [
     ("Running Test Suite Platform Service Secure interface tests(TFM_S_PLATFORM_TEST_1XXX)...", "T3", ("Platform Service Secure interface tests", "TFM_S_PLATFORM_TEST_1XXX")),
     ("  Should fail. (Failed at tests/its.c:162)", "T7", ("Should fail.", "tests/its.c:162")),
     ("  Failed at tests/its.c:162", "T7", (None, "tests/its.c:162")),
+    ("Test suite 'PS reliability tests (TFM_PS_TEST_3XXX)' has PASSED", "T9", ("PS reliability tests", "TFM_PS_TEST_3XXX", "PASSED")),
+    ("Test suite 'Initial tests(TFM_S_ATTEST_TEST_1XXX)' has FAILED", "T9", ("Initial tests", "TFM_S_ATTEST_TEST_1XXX", "FAILED")),
     ("TEST: 216 | DESCRIPTION: Testing crypto generator", "A3", ("216", "Testing crypto generator")),
     ("TEST RESULT: SKIPPED (Skip Code=0x0000002B)", "A4", ("SKIPPED", "0x0000002B")),
     ("TEST RESULT: FAILED(Error Code=0x00000010)", "A4", ("FAILED", "0x00000010")),
@@ -95,6 +107,8 @@ def test_glued_messages_are_separated() -> None:
     """A message behind one that lacks its line end is found, in order."""
     glued = "[WRN] KTRL Usage counter expected to be 0, but read as 3[INF] Writing CM area info"
     assert [m.row.number for m in matches(glued)] == ["25", "17"]
+    died = "> Iteration 3 FATAL ERROR: SecureFault"
+    assert [m.row.number for m in matches(died)] == ["107"]
     reset = "  Descr[INF] Starting TF-M BL1_1"
     assert [m.row.number for m in matches(reset)] == ["6"]
 

@@ -31,14 +31,15 @@ LogFile = Callable[[str], Path]
             ),
             "2.3",
         ),
-        ("a peer is missing, fixed", "halted", "RSE_HANDSHAKE_INVALID_REPLY", "2.3"),
+        ("a peer is missing, fixed", "halted", "RSE_HANDSHAKE_TIMEOUT", "fixed"),
         ("secure fault, 2.2", "panicked", "FATAL ERROR: SecureFault", "2.2.2"),
         (
             "reset in the middle of a line",
-            "stopped",
+            "resets",
             (
-                "after stage BL1_1, without a last word, at '[HIL1] vhuk rse=2 of=4 src=bl1_2 "
-                "fp=0011'; 2 boots, reset without provisioning after boot 1"
+                "1 unexpected reset in 2 boots: boot 1 reset in test TFM_S_ITS_TEST_1001; the last "
+                "boot: the log ends after stage BL1_1, without a last word, at '[HIL1] vhuk rse=2 "
+                "of=4 src=bl1_2 fp=0011'"
             ),
             "2.3.1",
         ),
@@ -184,13 +185,17 @@ def test_tests_that_were_cut(tmp_path: Path) -> None:
 def test_secure_tests_without_an_application(tmp_path: Path) -> None:
     """An RSE without non-secure application ends with its secure tests, not with EOT."""
     path = tmp_path / "x.log"
+    boot = (
+        b"[INF] Starting bootloader\r\n[INF] CHIP ID: 1\r\n"
+        b"[INF] Image 0 loaded from the primary slot\r\n[NOT] Booting TF-M v2.3.1\r\n"
+    )
     area = b"#### Execute test suites for the Secure area ####\r\n"
     end = b"*** End of Secure test suites ***\r\n"
     good = b"> Executing 'A_1' \r\n  TEST: A_1 - PASSED!\r\n"
     bad = b"> Executing 'A_2' \r\n  why (Failed at a.c:3)\r\n  TEST: A_2 - FAILED!\r\n"
-    path.write_bytes(b"[NOT] Booting TF-M v2.3.1\r\n" + area + good + end)
+    path.write_bytes(boot + area + good + end)
     assert read_log(path).verdict.kind == "completed"
-    path.write_bytes(b"[NOT] Booting TF-M v2.3.1\r\n" + area + good + bad + end)
+    path.write_bytes(boot + area + good + bad + end)
     reading = read_log(path)
     assert reading.verdict.kind == "failed"
     assert [(f.test, f.why) for f in reading.regression.failures] == [("A_2", "why: a.c:3")]

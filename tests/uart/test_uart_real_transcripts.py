@@ -29,7 +29,7 @@ VERDICTS = {
     "an521-regression-RelWithDebInfo-TF-Mv2.2.2": "completed",
     "an521-regression-TF-Mv2.2.2": "completed",
     "an521-regression-with-failures-TF-Mv2.2.2": "failed",
-    "an521-reset-loop-TF-Mv2.2.2": "stopped",
+    "an521-reset-loop-TF-Mv2.2.2": "resets",
     "an521-rollback-b2-old-image-refused-TF-Mv2.2.2": "refused",
     "cs300-fvp-image-on-an547-TF-Mv2.2.2": "halted",
 }

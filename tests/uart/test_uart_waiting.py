@@ -95,6 +95,33 @@ def test_halt_ends_at_once(follower: BootFollower) -> None:
     assert "TFM_PLAT_ERR_RSE_HANDSHAKE_INVALID_REPLY" in str(result)
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            ["Image index: 1, Swap type: none", "Image index: 0, Swap type: none", "!primary"],
+            " (image 0, slot primary not valid)",
+        ),
+        (["Image index: 1, Swap type: none", "!secondary", "Image index: 0, Swap type: none"],
+         " (image 0)"),
+        (["Image 5 loaded from the primary slot", "Image 4 RAM loading to 0x70 is succeeded.",
+          "!primary", "Removing image 4 from SRAM at address 0x70", "No slot to load for image 4"],
+         " (image 4, slot primary not valid)"),
+        (["Image 5 loaded from the primary slot"], ""),
+    ],
+    ids=["refused", "erased", "loaded to RAM", "not named"],
+)  # fmt: skip
+def test_refused_image_is_named(follower: BootFollower, lines: list[str], told: str) -> None:
+    """BL2 does not say which image it cannot boot; the lines before it do."""
+    say(follower, BL1_1, BL1_2, VHUK, BL2)
+    for line in lines:
+        refusal = f"[ERR] Image in the {line[1:]} slot is not valid!"
+        say(follower, f"{refusal if line[0] == '!' else f'[INF] {line}'}\r\n".encode())
+    say(follower, b"[ERR] Unable to find bootable image\r\n")
+    result = wait_stages({0: follower}, BUDGETS)[0]
+    assert result.detail == f"[ERR] Unable to find bootable image{told}"
+
+
 def test_exception_ends_at_once(follower: BootFollower) -> None:
     """An exception of the secure side ends the wait."""
     say(follower, BL1_1, BL1_2, VHUK, BL2, b"FATAL ERROR: HardFault\r\n")

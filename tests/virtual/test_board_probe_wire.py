@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from virtual_boards import BoardProcess, Wire
+from virtual_boards import LIMIT, BoardProcess, Wire
 
 FLASH, VM0, ROM = 0xB0000000, 0x31000000, 0x11000000
 CPUID, AIRCR, DFSR = 0xE000ED00, 0xE000ED0C, 0xE000ED30
@@ -220,3 +221,69 @@ def test_locked_debug_refuses_memory(tmp_path: Path) -> None:
         assert client.read_ap(0xD00)["result"] & (1 << 6 | 1 << 23) == 0
         client.write_ap(0xD04, VM0)
         assert client.read_ap(0xD0C)["status"] == FAULT
+
+
+def test_a_slow_supervisor_holds_the_reset_line_longer(tmp_path: Path) -> None:
+    """After the probe has let nRESET go the chip stays in reset for a while, then comes out."""
+    with BoardProcess(tmp_path, "--fault=slow-nreset") as board, Wire(board.port) as client:
+        client.power_up()
+        halt(client)
+        client.write32(DEMCR, 1)
+        client.get("reset")
+        assert client.get("is_reset_asserted") is True
+        assert not client.read32(DHCSR) & S_HALT
+        deadline = time.monotonic() + LIMIT
+        while not client.read32(DHCSR) & S_HALT and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert client.get("is_reset_asserted") is False
+        assert pc(client) == client.read32(ROM + 4) & ~1
+
+
+def test_a_reset_line_that_is_not_connected_does_nothing(tmp_path: Path) -> None:
+    """The probe drives it, the chip runs on."""
+    with BoardProcess(tmp_path, "--fault=nreset-open") as board, Wire(board.port) as client:
+        client.power_up()
+        halt(client)
+        client.get("reset")
+        client.get("assert_reset", True)
+        assert client.get("is_reset_asserted") is False
+        assert not client.read32(DHCSR) & S_RESET_ST
+
+
+def test_a_sleeping_core_answers_only_when_it_is_held(tmp_path: Path) -> None:
+    """While it runs every memory access faults; under the reset line debug registers answer."""
+    with BoardProcess(tmp_path, "--fault=debug-asleep") as board, Wire(board.port) as client:
+        client.power_up()
+        client.write_ap(0xD04, DHCSR)
+        assert client.read_ap(0xD0C)["status"] == FAULT
+        client.get("write_dp", 0, 0x1E)
+        client.get("assert_reset", True)
+        client.write32(DHCSR, KEY | 1)
+        client.write32(DEMCR, 1)
+        client.get("assert_reset", False)
+        assert client.read32(DHCSR) & S_HALT
+
+
+def test_a_chip_can_lose_its_ram_in_a_reset(tmp_path: Path) -> None:
+    """With this fault, and only with it, RAM is zero after a reset."""
+    with BoardProcess(tmp_path, "--fault=reset-clears-ram") as board, Wire(board.port) as client:
+        client.power_up()
+        halt(client)
+        client.write32(VM0, 1)
+        client.write32(AIRCR, 0x05FA0004)
+        assert client.read32(VM0) == 0
+
+
+def test_a_core_starts_from_the_vectors_that_it_is_told(tmp_path: Path) -> None:
+    """With vectors in RAM the next reset takes PC and SP from there."""
+    with BoardProcess(tmp_path, f"--initsvtor={VM0:#x}") as board, Wire(board.port) as client:
+        client.power_up()
+        halt(client)
+        client.write32(VM0, 0x31001000)
+        client.write32(VM0 + 4, 0x31000101)
+        client.write32(DEMCR, 1)
+        client.write32(AIRCR, 0x05FA0004)
+        assert client.read32(DHCSR) & S_HALT
+        assert pc(client) == 0x31000100
+        client.write32(DCRSR, 13)
+        assert client.read32(DCRDR) == 0x31001000
