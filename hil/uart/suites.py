@@ -143,8 +143,7 @@ class RegressionTally(SuiteTally):
             self._why = ": ".join(value for value in values if value)
         elif number == "T8":
             self._why = f"{self._why} {values[0]}".strip()
-            if values[0] != "TEST_SUITE_ERR_NO_ERROR":
-                self._find(f"{self._suite or 'a suite'}: {values[0]}")
+            self._find(f"{self._suite or 'a suite'}: {values[0]}")
         elif number == "T3":
             self._suite = values[1] or values[0] or ""
         elif number == "T1":
@@ -174,7 +173,7 @@ class _ArchReport:
     """What psa-arch-tests say of a suite at its end, and what the log said until then.
 
     A suite whose tests reset the chip goes on after the reset, and a suite that somebody reset
-    begins anew: the report counts the verdicts since the last report or since the last banner.
+    begins anew: the report counts the verdicts since the last report or since the last reset.
     """
 
     suite: str
@@ -200,12 +199,12 @@ class ArchTally(SuiteTally):
         self._reports: list[_ArchReport] = []
         self._in_report = False
         self._since_report: Counter[str] = Counter()
-        self._since_banner: Counter[str] = Counter()
+        self._since_reset: Counter[str] = Counter()
 
     def boot_began(self) -> None:
         """Note that the device was reset: what was running will not finish."""
         super().boot_began()
-        self._since_banner.clear()
+        self._since_reset.clear()
         self._in_report = False
 
     def feed(self, event: Event) -> None:
@@ -215,14 +214,12 @@ class ArchTally(SuiteTally):
             self._total(values[0] or "", int((values[1] or "0")[:_DIGITS]))
             return
         self._in_report = False
-        if number == "A1":
-            self._since_banner.clear()
-        elif number == "A2":
+        if number == "A2":
             self._open_area = values[0]
         elif number == "A3":
             self._begin(values[0] or "")
         elif number == "A4":
-            for counts in (self._since_report, self._since_banner):
+            for counts in (self._since_report, self._since_reset):
                 counts.update(("TESTS", values[0] or "FAILED"))
             verdict = "FAILED" if values[0] == "SIM ERROR" else values[0] or "FAILED"
             why = f"{values[0]} code {values[1]}" if values[1] else values[0] or ""
@@ -231,11 +228,11 @@ class ArchTally(SuiteTally):
     def _total(self, name: str, count: int) -> None:
         if not self._in_report:
             self._in_report = True
-            seen = (self._since_report.copy(), self._since_banner.copy())
+            seen = (self._since_report.copy(), self._since_reset.copy())
             if len(self._reports) < _MAX_REPORTS:
                 self._reports.append(_ArchReport(self._open_area or "a suite", seen))
             self._since_report.clear()
-            self._since_banner.clear()
+            self._since_reset.clear()
             if self._open_area is not None:
                 self._areas.append(self._open_area)
                 self._open_area = None

@@ -60,6 +60,16 @@ CRASH = "FATAL ERROR: HardFault\n"
         (SECURE, "stopped", "ends with '*** End of Secure test suites ***'"),
         (RSE + RUNTIME + SECURE, "completed", "the secure tests ended"),
         (RSE + RUNTIME + SECURE + RSE + RUNTIME + SECURE, "completed", "the secure tests ended"),
+        (
+            RSE.replace("Image 5", "Image 1") + RUNTIME + SECURE,
+            "stopped",
+            "the log ends after stage runtime",
+        ),
+        (
+            RSE.replace("[INF] CHIP ID: 0\n", "") + RUNTIME + SECURE,
+            "stopped",
+            "the log ends after stage runtime",
+        ),
         (BL2 + RUNTIME + SECURE, "stopped", "the log ends after stage runtime"),
         (BL2 + RUNTIME + SECURE + NS_END, "completed", "EOT"),
         (
@@ -94,7 +104,8 @@ CRASH = "FATAL ERROR: HardFault\n"
     ids=[
         "arch", "arch total failed", "arch sim error", "arch lost test", "arch from the middle",
         "two suites", "arch report with a hole",
-        "secure only", "RSE", "RSE twice", "secure, NS silent", "secure and NS", "suite failed",
+        "secure only", "RSE", "RSE twice", "RSE with image 1", "no RSE",
+        "secure, NS silent", "secure and NS", "suite failed",
         "summary failed", "suite failed, cut",
         "crash before", "reset loop", "reset loop without a banner", "one silent reset",
         "silent after the secure tests", "two runs", "reset in a test", "psa-arch panic",
@@ -148,16 +159,22 @@ RELEASE = SECURE + NS_END[:-1] + SECURE.replace("Secure", "Non-secure").replace(
         (SECURE + RELEASE + "\x04", "resets", [1, 2]),
         (RELEASE[:-40] + RELEASE + "\x04", "resets", [2, 2]),
         (SECURE[SECURE.index("> Executing") :] + RELEASE + "\x04", "resets", [1, 2]),
+        (SECURE[SECURE.index("> Exec") : SECURE.index("TESTS")] + RELEASE, "resets", [1, 2]),
+        (RELEASE[RELEASE.index("\n#", 9) : -40] + RELEASE + "\x04", "resets", [1, 2]),
+        (NS_END + RELEASE + "\x04", "completed", [0, 2]),
         (RELEASE[-400:] + "\x04" + RELEASE + "\x04", "completed", [1, 2]),
         (RELEASE, "stopped", [2]),
         (SECURE, "stopped", [1]),
         (ARCH * 2, "completed", [1, 1]),
+        (ARCH[: ARCH.index("***** Storage") - 7] + ARCH, "completed", [1, 1]),
         (NS_END[:-1] + ARCH + NS_END[:-1] + ARCH, "completed", [1, 1]),
     ],
     ids=[
         "one", "three runs", "reset in secure tests", "reset between the areas",
-        "reset in non-secure tests", "begins in secure tests", "begins in non-secure tests",
-        "without end", "secure only", "psa-arch", "psa-arch with the application's banner",
+        "reset in non-secure tests", "begins in secure tests", "begins in a secure test",
+        "begins with the non-secure area", "after an end", "begins in non-secure tests",
+        "without end", "secure only", "psa-arch", "psa-arch begun anew",
+        "psa-arch with the application's banner",
     ],
 )  # fmt: skip
 def test_boots_of_a_build_without_log_lines(
