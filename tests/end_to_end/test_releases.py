@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped benches whose firmware does not agree fail with the cause, the repaired one passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Lab
+
+CAUSES = {
+    "virtual-rse4-tfm222": (
+        "RSE 2 differs from RSE 0, 1 and 3: this is what the in-place re-encryption of TF-M 2.2.2 "
+        "does (even ids from 2 on)"
+    ),
+    "virtual-rse4-no-agreement": "the handshake never ran; policy bit 0 is clear",
+}
+
+
+@pytest.mark.parametrize("board", CAUSES)
+def test_the_agreement_fails_with_its_cause(lab: Lab, board: str) -> None:
+    """Who differs and why stands in the first line of the failure, the formulas below it."""
+    run = lab.run(board, "-k", "test_all_rses_agree and not reset")
+    assert run.record["verdict"] == "fail"
+    told = run.text_of("test_all_rses_agree[bl1_2]")
+    assert CAUSES[board] in told.splitlines()[0]
+    assert "KDF(GUK, seed_" in told
+
+
+def test_the_repaired_firmware_agrees_on_all_seeds(lab: Lab) -> None:
+    """Every seed is bound, so that there is nothing to warn of."""
+    run = lab.run("virtual-rse4-fixed", "-k", "vhuk")
+    assert run.record["verdict"] == "pass", run.output
+    assert not run.record.get("warnings")
