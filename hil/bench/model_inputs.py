@@ -7,10 +7,10 @@ from pathlib import Path
 
 from hil.bench.board import Board, Key
 from hil.errors import UsageError
-from hil.model.agreement import RseInputs, SystemInputs
 from hil.model.boot_state import BL1_2_CODE_SIZE, Lcs, TpMode, bl1_2_hash
 from hil.model.releases import release_for
 from hil.model.secret import Secret
+from hil.model.system_inputs import RseInputs, SystemInputs
 
 
 def system_inputs(board: Board) -> SystemInputs:

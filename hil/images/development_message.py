@@ -1,66 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The combined provisioning message of development devices: CM, BL1_2 and DM values in one blob.
+"""The combined provisioning message of development devices, signed by a key file.
 
-Purpose COMBINED, signature ROTPK_IN_ROM (ECDSA P-256 over header, code, data and the plain secret
-values), secret values encrypted with AES-256-CTR under the provisioning key of the chip
-manufacturer. Header as TF-M 2.3.1 rse_provisioning_message.h; the areas in the data follow
-rse_otp_layout.h. The code is free of content: what runs on a device is its own provisioning code.
+What stands in it is the model's (`hil.model.development_message`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import struct
-from dataclasses import dataclass, field
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from dataclasses import dataclass
 
 from hil.errors import ImageError
-from hil.images.provisioning import AUTH_HEADER, BLOB, OUTER, SIGNED_OFFSET, parse_message
-from hil.images.signing_key import RAW_SIZE, PublicKey, SigningKey
-from hil.model.boot_state import BL1_2_CODE_SIZE, TpMode
-from hil.model.keys import KEY_SIZE, provisioning_key
-from hil.model.releases import release_for
-from hil.model.secret import Secret
-
-#: Bit of the CM policies.
-VHUK_AGREEMENT_REQUIRED = 1 << 0
-
-CODE_SIZE = 16
-#: Nodes of the routing table: next hop to each.
-MAX_NODES = 8
-_OTP_SIZE = 16 * 1024
-_CM_OFFSET = 0x300
-_DYNAMIC_SIZE = 0x400
-_DMA_ICS_SIZE = 0x108
-_BLOB_VERSION = 1
-_HASH = 32
-_IV_SIZE = 8
-
-_TP_BITS = {TpMode.PCI: 1, TpMode.TCI: 2}
-_PURPOSE_COMBINED = 2
-_SP_MODE_REQUIRED = 1 << 11
-_VALID_IN_CM_AND_DM = 0b0011 << 28
-_SECRET_VALUES_AES = 1 << 2
-_ROTPK_IN_ROM = 2 << 28
+from hil.images.provisioning import parse_message
+from hil.images.signing_key import PublicKey, SigningKey
+from hil.model import development_message as model
+from hil.model.provisioning_message import IV_SIZE
+from hil.model.provisioning_seal import verifies
 
 
 @dataclass(frozen=True)
-class RotpkHashes:
-    """What the OTP holds to trust the keys of the images, 32 bytes each.
-
-    Of MCUboot images it is the hash of the key as it stands in the image (DER), of the BL2 image
-    the hash of the bare point.
-    """
-
-    bl2: bytes
-    secure: bytes
-    non_secure: bytes
-    host_secure: bytes
-    host_non_secure: bytes
-    secure_debug: bytes = bytes(_HASH)
-    host_cca: bytes = bytes(_HASH)
+class RotpkHashes(model.RotpkHashes):
+    """What the OTP holds to trust the keys of the images, 32 bytes each."""
 
     @classmethod
     def of_one_key(cls, key: PublicKey) -> RotpkHashes:
@@ -70,66 +29,18 @@ class RotpkHashes:
 
 
 @dataclass(frozen=True)
-class DevelopmentMessage:
+class DevelopmentMessage(model.DevelopmentValues):
     """Everything that one RSE is provisioned with.
 
     Raises:
         ImageError: a value that does not fit its field.
     """
 
-    rse_id: int
-    rse_amount: int
-    bl1_2: bytes = field(repr=False)
-    rotpks: RotpkHashes
-    guk: Secret
-    kp_cm: Secret
-    kce_cm: Secret
-    kp_dm: Secret
-    kce_dm: Secret
-    tp: TpMode = TpMode.TCI
-    vhuk_agreement: bool = True
-    dm_policies: int = 0
-    batch_id: int = 0
-    dm_number: int = 0
-    #: Root key that the provisioning key comes from in PCI mode.
-    krtl: Secret | None = None
-
     def __post_init__(self) -> None:
-        for name in ("guk", "kp_cm", "kce_cm", "kp_dm", "kce_dm"):
-            key: bytes = getattr(self, name)
-            _need(len(key) == KEY_SIZE, name, f"expected {KEY_SIZE} bytes, got {len(key)}")
-            # Plain bytes would show themselves in the repr of this object.
-            object.__setattr__(self, name, Secret(key))
-        if self.krtl is not None:
-            object.__setattr__(self, "krtl", Secret(self.krtl))
-        if self.tp not in _TP_BITS:
-            raise ImageError(f"expected TCI or PCI, got {self.tp.name}", field="tp")
-        if self.tp is TpMode.PCI:
-            size = len(self.krtl or b"")
-            _need(size == KEY_SIZE, "krtl", f"PCI mode needs {KEY_SIZE} bytes, got {size}")
-        size = len(self.bl1_2)
-        _need(size == BL1_2_CODE_SIZE, "bl1_2", f"expected {BL1_2_CODE_SIZE} bytes, got {size}")
-        amount = self.rse_amount
-        _need(
-            1 <= amount <= MAX_NODES, "rse_amount", f"expected 1 to {MAX_NODES} RSEs, got {amount}"
-        )
-        _need(
-            0 <= self.rse_id < amount,
-            "rse_id",
-            f"expected 0 to {amount - 1}, got {self.rse_id}",
-        )
-        for name, value in vars(self.rotpks).items():
-            _need(
-                len(value) == _HASH, f"rotpks.{name}", f"expected {_HASH} bytes, got {len(value)}"
-            )
-        for name in ("batch_id", "dm_number", "dm_policies"):
-            number: int = getattr(self, name)
-            _need(0 <= number < 2**32, name, f"expected a number of 32 bits, got {number}")
-
-    @property
-    def cm_policies(self) -> int:
-        """The policy word."""
-        return VHUK_AGREEMENT_REQUIRED if self.vhuk_agreement else 0
+        try:
+            super().__post_init__()
+        except model.DevelopmentValueError as error:
+            raise ImageError(error.text, field=error.field) from error
 
     def build(self, key: SigningKey, *, iv: bytes | None = None) -> bytes:
         """Return the signed message.
@@ -138,9 +49,11 @@ class DevelopmentMessage:
             key: Signs it; the ROM must trust it.
             iv: 8 bytes; random if not given.
         """
-        iv = secrets.token_bytes(_IV_SIZE) if iv is None else iv
-        _need(len(iv) == _IV_SIZE, "iv", f"expected {_IV_SIZE} bytes, got {len(iv)}")
-        return self._assemble(iv, key.sign_raw(self._signed(iv)))
+        iv = secrets.token_bytes(IV_SIZE) if iv is None else iv
+        try:
+            return self.message(key.sign_raw, iv).build()
+        except model.DevelopmentValueError as error:
+            raise ImageError(error.text, field=error.field) from error
 
     def is_in(self, data: bytes, key: PublicKey) -> bool:
         """Return whether a file is this message, whole, and signed by the key."""
@@ -150,84 +63,12 @@ class DevelopmentMessage:
             return False
         if header is None:
             return False
-        return data == self._assemble(header.iv, header.signature) and key.verifies_raw(
-            header.signature, self._signed(header.iv)
-        )
+        signed: list[bytes] = []
 
-    def _signed(self, iv: bytes) -> bytes:
-        header = self._header(iv, b"")[SIGNED_OFFSET:]
-        return header + bytes(CODE_SIZE) + self._data() + self._values()
+        def sign(content: bytes) -> bytes:
+            signed.append(content)
+            return header.signature
 
-    def _assemble(self, iv: bytes, signature: bytes) -> bytes:
-        plain = self._header(iv, signature) + bytes(CODE_SIZE) + self._data()
-        body = plain + self._encrypted(iv)
-        return OUTER.pack(BLOB, len(body)) + body
-
-    def _values(self) -> bytes:
-        return b"".join((self.guk, self.kp_cm, self.kce_cm, self.kp_dm, self.kce_dm))
-
-    def _header(self, iv: bytes, signature: bytes) -> bytes:
-        purpose = (
-            _PURPOSE_COMBINED | _TP_BITS[self.tp] << 9 | _SP_MODE_REQUIRED | _VALID_IN_CM_AND_DM
-        )
-        return AUTH_HEADER.pack(
-            RAW_SIZE,
-            signature,
-            _SECRET_VALUES_AES | _ROTPK_IN_ROM,
-            purpose,
-            _BLOB_VERSION,
-            iv,
-            bytes(12),
-            self.batch_id,
-            self.dm_number,
-            CODE_SIZE,
-            len(self._data()),
-            len(self._values()),
-            bytes(96),
-        )
-
-    def _encrypted(self, iv: bytes) -> bytes:
-        # From 2.2 on every release derives the same key.
-        key = provisioning_key(self.tp, self.krtl, "CM", self.batch_id, release_for("2.3.1"))
-        context = Cipher(algorithms.AES(key), modes.CTR(iv + bytes(16 - _IV_SIZE))).encryptor()
-        return context.update(self._values()) + context.finalize()
-
-    def _data(self) -> bytes:
-        areas = (self._cm_area(), self._bl1_2_area(), self._dm_area(), bytes(_DYNAMIC_SIZE))
-        infos, offset = b"", _CM_OFFSET
-        for area in areas:
-            infos += struct.pack("<HH", offset, len(area))
-            offset += -(-len(area) // 4) * 4
-        _need(offset <= _OTP_SIZE, "areas", f"{offset} bytes do not fit the OTP of {_OTP_SIZE}")
-        dma_ics = bytes(_DMA_ICS_SIZE) + struct.pack("<I", _DMA_ICS_SIZE)
-        return infos + dma_ics + b"".join(areas[:3])
-
-    def _cm_area(self) -> bytes:
-        keys = self.rotpks
-        rotpks = (keys.bl2, keys.secure, keys.secure_debug, keys.host_cca)
-        words = struct.pack("<4I", 0, _BLOB_VERSION, self.cm_policies, self.rse_id)
-        chip_output_data, reserved = bytes(16 + 96), bytes(4)
-        return words + chip_output_data + reserved + _rotpk_areas(rotpks, 4)
-
-    def _bl1_2_area(self) -> bytes:
-        words = struct.pack("<3I", 0, len(self.bl1_2), _BLOB_VERSION)
-        return words + hashlib.sha256(self.bl1_2).digest().ljust(48, b"\0") + self.bl1_2
-
-    def _dm_area(self) -> bytes:
-        keys = self.rotpks
-        rotpks = (keys.non_secure, keys.host_secure, keys.host_non_secure)
-        words = struct.pack("<3I", 0, _BLOB_VERSION, self.dm_policies)
-        # Every node is reached directly.
-        routing, reserved = bytes(range(MAX_NODES)), bytes(4)
-        return words + routing + reserved + _rotpk_areas(rotpks, 8)
-
-
-def _rotpk_areas(rotpks: tuple[bytes, ...], amount: int) -> bytes:
-    """Return the areas {zero_count, policies, hashes}; the first holds the keys in use."""
-    first = bytes(8) + b"".join(rotpks)
-    return first + bytes(len(first) * (amount - 1))
-
-
-def _need(holds: bool, name: str, message: str) -> None:
-    if not holds:
-        raise ImageError(message, field=name)
+        if data != self.message(sign, header.iv).build():
+            return False
+        return verifies(key.point, signed[0], header.signature)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a system of RSEs must end with: which vHUK each has, who agrees, and who stops or waits.
 
-Values that are not known (a HUK never leaves a die) may be None: then no value is predicted, but
-the groups of RSEs that agree still are, on the assumption that what is unknown is equal.
-
-Source: TF-M 2.2.2 and 2.3.1 rse_handshake.c and boot_hal_bl1_2.c.
+The handshake machine says how each RSE ends and whose seeds it holds; what is known of their keys
+then gives values. What is unknown is taken as equal for all, so that the groups of RSEs that agree
+are predicted even where no value is.
 """
 
 from __future__ import annotations
@@ -13,65 +12,25 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hil.errors import ModelError
 from hil.model import keys
-from hil.model.boot_state import BootState, Lcs, TpMode
 from hil.model.fingerprint import PARTITION_ID, Source, vhuk_fingerprint
-from hil.model.releases import Bound, ClientSeed, Release, Reply
+from hil.model.handshake.machine import Phase
+from hil.model.handshake.run import ChipEnd, run
+from hil.model.handshake.system import Sfcp, system_of
+from hil.model.handshake.values import Symbols
+from hil.model.releases import Bound
 from hil.model.secret import Secret
+from hil.model.system_inputs import SERVER, RseInputs, SystemInputs
 
-SERVER = 0
-
-
-@dataclass(frozen=True)
-class RseInputs:
-    """What one RSE brings into the agreement."""
-
-    rse: int
-    huk: Secret | None
-    guk: Secret | None
-    lcs: Lcs = Lcs.SE
-    tp: TpMode = TpMode.TCI
-    reprov: int = 0
-    bl1_2_hash: bytes | None = None
-    #: Its policy bit VHUK_AGREEMENT_REQUIRED.
-    vhuk_agreement: bool = True
-
-    def __post_init__(self) -> None:
-        # Plain bytes would show themselves in the repr of this object.
-        for name in ("huk", "guk"):
-            if (key := getattr(self, name)) is not None:
-                object.__setattr__(self, name, Secret(key))
-
-    @property
-    def state(self) -> BootState | None:
-        """Its boot state, None while its BL1_2 is not known."""
-        if self.bl1_2_hash is None:
-            return None
-        return BootState(self.tp, self.lcs, self.reprov, self.bl1_2_hash)
-
-    @property
-    def state_fields(self) -> Hashable:
-        """What makes two boot states equal, as far as it is known."""
-        return (self.tp, self.lcs, self.reprov, self.bl1_2_hash)
-
-
-@dataclass(frozen=True)
-class SystemInputs:
-    """All RSEs of a system, ids ascending from 0, and the release that they run."""
-
-    release: Release
-    rses: tuple[RseInputs, ...]
-
-    def __post_init__(self) -> None:
-        ids = [rse.rse for rse in self.rses]
-        if not ids or ids != list(range(len(ids))):
-            raise ModelError(f"system: expected RSEs 0 to N-1 in order, got ids {ids}")
-
-    def seed(self, rse: int) -> Secret | None:
-        """Return the seed that the HUK of an RSE gives, None if that HUK is not known."""
-        huk = self.rses[rse].huk
-        return None if huk is None else keys.vhuk_seed(huk, self.release)
+__all__ = [
+    "SERVER",
+    "Agreement",
+    "Ending",
+    "RseInputs",
+    "RseOutcome",
+    "SystemInputs",
+    "expected_agreement",
+]
 
 
 class Ending(StrEnum):
@@ -119,89 +78,107 @@ class Agreement:
         return self.groups == (tuple(outcome.rse for outcome in self.outcomes),)
 
 
-def expected_agreement(inputs: SystemInputs) -> Agreement:
-    """Return what the rules of the release make of the inputs."""
-    taking_part = [
-        rse.rse
-        for rse in inputs.rses
-        if inputs.release.handshake_runs(rse_amount=len(inputs.rses), policy=rse.vhuk_agreement)
-    ]
-    ends = [_ending(inputs, rse, taking_part) for rse in inputs.rses]
+def expected_agreement(inputs: SystemInputs, *, session: bool = False) -> Agreement:
+    """Return what the rules of the release make of the inputs.
+
+    Args:
+        inputs: What the RSEs bring along.
+        session: From 2.3 on: whether SFCP encrypts, so that nobody gets through without everybody
+            and another GUK ends the link; False is the handshake alone.
+    """
+    system = system_of(inputs, sfcp=Sfcp.SESSION if session else Sfcp.PLAIN)
+    symbols = Symbols(system)
+    ends = run(system, symbols).ends
+    judge = _Judge(inputs, symbols, ends)
+    outcomes = tuple(judge.outcome(place) for place in range(len(ends)))
     groups: dict[Hashable, list[int]] = {}
-    for outcome, rse in zip(ends, inputs.rses, strict=True):
+    for outcome in outcomes:
         if outcome.ending in {Ending.VALUE, Ending.UNPREDICTABLE}:
-            groups.setdefault(_identity(inputs, outcome, rse), []).append(outcome.rse)
+            groups.setdefault(_identity(inputs, outcome), []).append(outcome.rse)
     ordered = sorted((tuple(group) for group in groups.values()), key=lambda g: (-len(g), g))
-    return Agreement(tuple(ends), tuple(ordered))
+    return Agreement(outcomes, tuple(ordered))
 
 
-def _ending(inputs: SystemInputs, rse: RseInputs, taking_part: list[int]) -> RseOutcome:
-    me, release = rse.rse, inputs.release
-    if me not in taking_part:
-        reason = "one RSE only" if len(inputs.rses) == 1 else "policy bit clear: its own seed"
-        return _value(inputs, rse, (me,), reason)
-    missing = [other.rse for other in inputs.rses if other.rse not in taking_part]
-    if missing and (stuck := _without(release, me, missing)):
-        return stuck
-    if release.session_key_in_handshake and (odd := _odd_ones(inputs)):
-        names = ", ".join(f"RSE {other}" for other in odd)
-        if me == SERVER:
-            reason = f"session key differs from that of {names} (GUK or boot state): CCM tag error"
-            return RseOutcome(me, Ending.STOPS, reason)
-        return RseOutcome(me, Ending.WAITS, f"RSE 0 stops over the session key of {names}")
-    if release.reencrypts_in_place and me != SERVER and me % 2 == 0:
-        reason = "its reply was encrypted twice: it takes keystream for the seeds"
-        return RseOutcome(me, Ending.UNPREDICTABLE, reason)
-    bound = tuple(range(len(inputs.rses))) if release.bound is Bound.ALL else (SERVER,)
-    if release.bound is Bound.ALL and release.client_seed is ClientSeed.RANDOM:
-        return RseOutcome(me, Ending.UNPREDICTABLE, "random client seeds are bound", bound)
-    reason = "all seeds" if release.bound is Bound.ALL else "the seed of RSE 0"
-    return _value(inputs, rse, bound, reason + _link_remark(inputs, rse))
+@dataclass(frozen=True)
+class _Judge:
+    """Turns the ends of the machine into outcomes with reasons."""
+
+    inputs: SystemInputs
+    symbols: Symbols
+    ends: tuple[ChipEnd, ...]
+
+    def outcome(self, place: int) -> RseOutcome:
+        end = self.ends[place]
+        if end.phase is Phase.STOPPED:
+            return RseOutcome(place, Ending.STOPS, self._why_stopped(place, end.error))
+        if end.waits:
+            gives_up = self.inputs.release.reports_missing_peer
+            ending = Ending.STOPS if gives_up else Ending.WAITS
+            return RseOutcome(place, ending, self._why_waiting())
+        every = self.inputs.release.bound is Bound.ALL and self._takes_part(place)
+        terms = [self.symbols.term(value) for value in (end.array if every else end.array[:1])]
+        bound = tuple(owner for _, owner, *_ in terms if isinstance(owner, int))
+        if any(name != "seed of HUK" for name, *_ in terms):
+            names = {name for name, *_ in terms}
+            reason = (
+                "its reply was encrypted twice: it takes ciphertext for the seeds"
+                if "keystream" in names
+                else "random client seeds are bound"
+            )
+            return RseOutcome(
+                place, Ending.UNPREDICTABLE, reason, () if "keystream" in names else bound
+            )
+        return RseOutcome(
+            place, Ending.VALUE, self._why_value(place), bound, self._vhuk(place, bound)
+        )
+
+    def _takes_part(self, place: int) -> bool:
+        rse, release = self.inputs.rses[place], self.inputs.release
+        return release.handshake_runs(rse_amount=len(self.ends), policy=rse.vhuk_agreement)
+
+    def _why_value(self, place: int) -> str:
+        if not self._takes_part(place):
+            return "one RSE only" if len(self.ends) == 1 else "policy bit clear: its own seed"
+        return "all seeds" if self.inputs.release.bound is Bound.ALL else "the seed of RSE 0"
+
+    def _why_stopped(self, place: int, error: str) -> str:
+        if place == SERVER:
+            return f"{error}: the session key of {_names(self._odd_ones())} differs (GUK or boot state)"
+        return error
+
+    def _why_waiting(self) -> str:
+        missing = [place for place in range(len(self.ends)) if not self._takes_part(place)]
+        if missing:
+            return f"no handshake message from {_names(missing)} (policy bit clear)"
+        return f"RSE {SERVER} stops over the session key of {_names(self._odd_ones())}"
+
+    def _odd_ones(self) -> list[int]:
+        """Return the RSEs whose GUK or boot state differs from that of RSE 0."""
+        server = self.inputs.rses[SERVER]
+        return [
+            rse.rse
+            for rse in self.inputs.rses
+            if (rse.guk, rse.state_fields) != (server.guk, server.state_fields)
+        ]
+
+    def _vhuk(self, place: int, bound: tuple[int, ...]) -> Secret | None:
+        rse = self.inputs.rses[place]
+        seeds = [self.inputs.seed(other) for other in bound]
+        known = [seed for seed in seeds if seed is not None]
+        if len(known) < len(seeds) or rse.state is None or rse.guk is None:
+            return None
+        rule = Bound.ALL if len(bound) > 1 else Bound.FIRST
+        return keys.vhuk(rse.guk, known, rse.state, self.inputs.release, rule)
 
 
-def _without(release: Release, me: int, missing: list[int]) -> RseOutcome | None:
-    """Return how an RSE that takes part ends while others do not, None if it gets through."""
-    names = ", ".join(f"RSE {other}" for other in missing)
-    reason = f"no handshake message from {names} (policy bit clear)"
-    if release.reports_missing_peer:
-        return RseOutcome(me, Ending.STOPS, reason)
-    if release.reply is Reply.AT_ONCE and me != SERVER and SERVER not in missing:
-        return None
-    return RseOutcome(me, Ending.WAITS, reason)
-
-
-def _odd_ones(inputs: SystemInputs) -> list[int]:
-    """Return the RSEs that derive another session key than RSE 0."""
-    server = inputs.rses[SERVER]
-    return [
-        rse.rse
-        for rse in inputs.rses
-        if (rse.guk, rse.state_fields) != (server.guk, server.state_fields)
-    ]
-
-
-def _link_remark(inputs: SystemInputs, rse: RseInputs) -> str:
-    if rse.guk == inputs.rses[SERVER].guk:
-        return ""
-    return "; its GUK differs from that of RSE 0, so an encrypted SFCP link fails before"
-
-
-def _value(inputs: SystemInputs, rse: RseInputs, bound: tuple[int, ...], reason: str) -> RseOutcome:
-    seeds = [inputs.seed(other) for other in bound]
-    known = [seed for seed in seeds if seed is not None]
-    state, value = rse.state, None
-    if len(known) == len(seeds) and state is not None and rse.guk is not None:
-        value = keys.vhuk(rse.guk, known, state, inputs.release, _rule(bound))
-    return RseOutcome(rse.rse, Ending.VALUE, reason, bound, value)
-
-
-def _rule(bound: tuple[int, ...]) -> Bound:
-    return Bound.ALL if len(bound) > 1 else Bound.FIRST
-
-
-def _identity(inputs: SystemInputs, outcome: RseOutcome, rse: RseInputs) -> Hashable:
+def _identity(inputs: SystemInputs, outcome: RseOutcome) -> Hashable:
     """Return what tells one vHUK from another without computing it."""
     if outcome.ending is Ending.UNPREDICTABLE:
         return ("random", outcome.rse)
+    rse = inputs.rses[outcome.rse]
     seeds = tuple(inputs.rses[other].huk or ("unknown HUK", other) for other in outcome.bound)
     return (rse.guk, rse.state_fields, seeds)
+
+
+def _names(rses: list[int]) -> str:
+    return ", ".join(f"RSE {rse}" for rse in rses)

@@ -26,6 +26,7 @@ class Slot(StrEnum):
     MASTER = "provisioning master key"
     SESSION = "previous session key"
     IAK_SEED = "IAK seed"
+    RNG = "random at each boot, from nothing"
 
 
 class Context(StrEnum):
@@ -65,10 +66,10 @@ class KeyRow:
     length: int = 32
 
 
-_ALL = ("2.1.0", "2.2.x", "2.3.x", "fixed")
+_FROM_2_3 = ("2.3.x", "main", "fixed")
+_FROM_2_2 = ("2.2.x", *_FROM_2_3)
 _UP_TO_2_2 = ("2.1.0", "2.2.x")
-_FROM_2_2 = ("2.2.x", "2.3.x", "fixed")
-_FROM_2_3 = ("2.3.x", "fixed")
+_ALL = ("2.1.0", *_FROM_2_2)
 _WITH_SCHEME = (BootKeys.CCA, BootKeys.DPE)
 _LIFE = StateField.TP | StateField.REPROV
 
@@ -264,6 +265,59 @@ KEY_TABLE: tuple[KeyRow, ...] = (
         ("2.1.0",),
         "rse_derive_dm_provisioning_key",
         mask=ALL_FIELDS,
+    ),
+    KeyRow(
+        # Where the CM bundle brings no GUK (RSE_CM_PROVISION_GUK off); likewise the next two.
+        "derived_guk",
+        Slot.KRTL,
+        b"GUK\0",
+        Context.NONE,
+        _FROM_2_2,
+        "cm_provisioning_code.c provision_derived_key",
+    ),
+    KeyRow(
+        # The label is a slip, mended in 2.3.
+        "derived_kp_cm",
+        Slot.KRTL,
+        b"KCE_CM\0",
+        Context.NONE,
+        ("2.2.x",),
+        "cm_provisioning_code.c provision_derived_key",
+    ),
+    KeyRow(
+        "derived_kp_cm",
+        Slot.KRTL,
+        b"KP_CM\0",
+        Context.NONE,
+        _FROM_2_3,
+        "cm_provisioning_code.c provision_derived_key",
+    ),
+    KeyRow(
+        # With chip output data on, 2.3 derives it from a buffer that was just overwritten.
+        "derived_kce_cm",
+        Slot.HUK,
+        b"KCE_CM\0",
+        Context.NONE,
+        _FROM_2_2,
+        "cm_provisioning_code.c provision_derived_key",
+    ),
+    KeyRow(
+        "chip_output_data_key",
+        Slot.MASTER,
+        b"KEXPORT_CM\0",
+        Context.NONE,
+        _FROM_2_3,
+        "rse_setup_export_key, rse_chip_output_data.c",
+    ),
+    KeyRow(
+        # Nothing derives it, so that nothing can predict it.
+        "pka_sram_key",
+        Slot.RNG,
+        None,
+        Context.NONE,
+        _FROM_2_2,
+        "rse_setup_cc3xx_pka_sram_encryption_key",
+        length=16,
     ),
     KeyRow(
         # 48 bytes, taken modulo the order of the curve.

@@ -9,8 +9,9 @@ from typing import Literal
 
 from hil.errors import ModelError
 from hil.model.boot_state import BootState, StateField, TpMode
+from hil.model.ecc import P384, ecc_private_key
 from hil.model.kdf import STANDARD, kdf
-from hil.model.key_table import BootKeys, Context, KeyRow, key_row
+from hil.model.key_table import BootKeys, Context, KeyRow, Slot, key_row
 from hil.model.releases import Bound, Release
 from hil.model.secret import Secret
 
@@ -45,9 +46,12 @@ def derive(
         boot_keys: Attestation scheme of the build.
 
     Raises:
-        ModelError: no such key in this release, or an argument that the row needs is missing.
+        ModelError: no such key in this release, an argument that the row needs is missing, or the
+            key is drawn at random.
     """
     row = key_row(name, release, boot_keys)
+    if row.slot is Slot.RNG:
+        raise ModelError(f"{name}: the firmware draws it at random, nothing derives it")
     if len(root) != KEY_SIZE:
         raise ModelError(f"{name}: expected a {row.slot} of {KEY_SIZE} bytes, got {len(root)}")
     used_label = row.label if row.label is not None else label
@@ -212,3 +216,11 @@ def runtime_image_key(
 def image_binding_key(huk: bytes, release: Release) -> Secret:
     """Return the key that binds images to the device (from 2.3 on)."""
     return derive("image_binding_key", release, huk)
+
+
+def rak_private(iak_seed_: bytes, release: Release) -> Secret:
+    """Return the private key of the RAK (P-384), 48 bytes big-endian (from 2.3 on).
+
+    The chip output data carries its public half.
+    """
+    return ecc_private_key(P384, derive("rak_private_seed", release, iak_seed_))

@@ -1,27 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of the numbers that a boot of an RSE dies with.
+"""Names of the numbers that a boot of an RSE dies with, as a log shows them.
 
-The same number means different things in different releases: 0x40000064 is
-RSE_HANDSHAKE_CLIENT_VHUK_INVALID_HEADER in 2.2 and BL1_2_PROVISIONING_NOT_REQUIRED from 2.3 on. So
-a number has a name only together with a release; without one both candidates are given.
+The tables are the model's. A log does not always tell its release: then a number that means one
+thing in 2.2 and another from 2.3 on gets both names.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
-from hil.uart import code_tables as tables
+from hil.model import error_code_tables
+from hil.model.error_codes import error_codes
+from hil.model.releases import find_release
 
 #: What BL1 of 2.2 prints whatever went wrong: the fault-injection hardened failure value.
-LOST_2_2 = -1431677611
+LOST_2_2 = error_code_tables.LOST_2_2
 #: The same value from 2.3 on: FIH_FAILURE, decoded.
-FIH_FAILURE = 0xB0F0F0F0
-
-_SPECIAL: dict[tuple[int, str], str] = {
-    (LOST_2_2 & 0xFFFFFFFF, "2.2"): "code lost: BL1 of TF-M 2.2 prints this number for every error",
-    (FIH_FAILURE, "2.3"): "FIH_FAILURE: a hardened check failed, without a code of its own",
-    (0, "2.3"): "no error code was set",
-}
+FIH_FAILURE = error_code_tables.FIH_FAILURE
 
 
 def generation(release: str | None) -> str | None:
@@ -33,8 +26,9 @@ def generation(release: str | None) -> str | None:
     if release is None:
         return None
     name = release.lower().removeprefix("tf-m").removeprefix("v")
-    if name in ("fixed", "main"):
-        return "2.3"
+    if known := find_release(name):
+        return known.generation
+    # A version that no row knows, with a build tag or of a release yet to come.
     parts = name.split(".")
     if len(parts) < 2 or not (parts[0].isdecimal() and parts[1][:1].isdecimal()):
         return None
@@ -53,10 +47,10 @@ def names(code: int, release: str | None = None) -> dict[str, str]:
             ("fixed") has codes that no TF-M has.
     """
     wanted = generation(release)
-    code &= 0xFFFFFFFF
-    if release == "fixed" and code in tables.FIXED:
-        return {"2.3": tables.FIXED[code]}
-    found = {g: _table(g).get(code) or _by_base(code) for g in ("2.2", "2.3")}
+    families = {"2.2": "2.2", "2.3": "2.3"}
+    if release is not None and (known := find_release(release)):
+        families[known.generation] = known.error_family
+    found = {g: error_codes(family).meaning(code) for g, family in families.items()}
     return {g: name for g, name in found.items() if name and wanted in (None, g)}
 
 
@@ -75,34 +69,3 @@ def decode(code: int, release: str | None = None) -> str:
         return next(iter(by_generation.values()))
     spoken = {"2.2": "2.2", "2.3": "2.3 and later"}
     return " or ".join(f"{name} ({spoken[g]})" for g, name in by_generation.items())
-
-
-@cache
-def _table(generation_: str) -> dict[int, str]:
-    late = generation_ == "2.3"
-    table: dict[int, str] = {}
-    for entry in tables.PLATFORM.replace("\n", " ").split(";"):
-        if entry.strip():
-            name, values = entry.split()
-            low = values.split("/")[late]
-            if low != "-":
-                table[0x40000000 + int(low, 16)] = f"TFM_PLAT_ERR_{name}"
-    series = [
-        (0x20000000, "KMU_ERROR", tables.KMU_2_3 if late else tables.KMU_2_2),
-        (0x30000000, "LCM_ERROR", tables.LCM),
-        (0x70000000, "MHU_ERR", tables.MHU_2_3 if late else tables.MHU_2_2),
-        (0xB0000000, "CC3XX_ERR", tables.CC3XX),
-    ]
-    if late:
-        series.append((1, "SFCP_ERROR", tables.SFCP))
-    for base, prefix, text in series:
-        table |= {base + i: f"{prefix}_{name}" for i, name in enumerate(text.split())}
-    table |= {code & 0xFFFFFFFF: name for code, name in tables.PSA.items()}
-    return table | {code: text for (code, g), text in _SPECIAL.items() if g == generation_}
-
-
-def _by_base(code: int) -> str | None:
-    """Say at least whose error it is."""
-    owner = tables.BASES.get(code >> 28)
-    low = code & 0x0FFFFFFF
-    return f"{owner} error number {low}" if owner and low < 0x1000 else None

@@ -200,12 +200,16 @@ def test_other_types_have_no_header() -> None:
 @pytest.mark.parametrize(
     ("data", "field", "message"),
     [
-        (b"1234567", None, "header of 8 bytes, got 7"),
+        (b"1234567", "header", "header of 8 bytes, got 7"),
         (struct.pack("<II", 0x12345678, 0), "header.type", "0x1111b10b"),
         (struct.pack("<II", 0x3333DA7A, 9) + bytes(8), "header.data_length", "9 bytes announced"),
         (struct.pack("<Q", 0xAAAAC0DEFEEDAAAA) + bytes(99), "header.type", "CM bundle of TF-M 2.1"),
         (struct.pack("<Q", 0xAAAABEEFFEEDAAAA) + bytes(99), "header.type", "DM bundle of TF-M 2.1"),
-        (struct.pack("<II", 0x1111B10B, 247) + bytes(247), None, "248 bytes, got 247"),
+        (
+            struct.pack("<II", 0x1111B10B, 247) + bytes(247),
+            "authentication_header",
+            "248 bytes, got 247",
+        ),
         (struct.pack("<III", 0x1111B10B, 248, 97) + bytes(244), "signature_size", "at most 96"),
         (
             struct.pack("<II", 0x1111B10B, 249) + bytes(249),

@@ -1,29 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers of the boot errors of an RSE, as TF-M's enumerations give them.
+"""Numbers of the errors of an RSE's firmware, as TF-M's enumerations give them.
 
 Values were read with TFM_UNIQUE_ERROR_CODES=1, as the RSE platforms build: TF-M 2.2.2 and 2.3.1
-platform_error_codes.h, lcm_drv.h, kmu_drv.h, mhu.h, sfcp.h, and cc3xx_error.h of 2.2.2; 2.2.0 to
-2.2.2 agree, and so do 2.3.0, 2.3.1 and main. TF-M 2.1 returns plain numbers that have no names.
+error_codes_mapping.h, platform_error_codes.h, lcm_drv.h, kmu_drv.h, native_drivers/mhu.h, sfcp.h,
+and cc3xx_error.h of 2.2.2; 2.2.0 to 2.2.2 agree, and so do 2.3.0, 2.3.1 and main. TF-M 2.1 has no
+unique numbers: tfm_plat_defs.h and lcm_drv.h of 2.1.0.
 """
 
 from __future__ import annotations
 
-#: Prefix, base: whose errors a code with these upper four bits are.
-BASES: dict[int, str] = {
-    0x1: "UART_CMSDK",
-    0x2: "KMU",
-    0x3: "LCM",
-    0x4: "TFM_PLAT_ERR",
-    0x5: "MHU_V2",
-    0x6: "MHU_V3",
-    0x7: "MHU",
-    0x8: "ATU",
-    0x9: "INTEGRITY_CHECKER",
-    0xA: "DCSU",
-    0xB: "CC3XX",
-    0xC: "SAM",
-    0xD: "CFI",
-    0xE: "PL011",
+#: First number of an owner's errors in 2.2: its name as it stands before "error number".
+BASES_2_2: dict[int, str] = {
+    0x10000000: "UART_CMSDK",
+    0x20000000: "KMU",
+    0x30000000: "LCM",
+    0x40000000: "TFM_PLAT_ERR",
+    0x50000000: "MHU_V2",
+    0x60000000: "MHU_V3",
+    0x70000000: "MHU",
+    0x80000000: "ATU",
+    0x90000000: "INTEGRITY_CHECKER",
+    0xB0000000: "CC3XX",
+}
+#: The same from 2.3 on.
+BASES_2_3: dict[int, str] = BASES_2_2 | {
+    0xA0000000: "DCSU",
+    0xC0000000: "SAM",
+    0xD0000000: "CFI",
+    0xE0000000: "PL011",
+}
+
+#: TFM_PLAT_ERR_* of 2.1, the only ones.
+PLATFORM_2_1: dict[str, int] = {
+    "TFM_PLAT_ERR_SYSTEM_ERR": 0x3A5C,
+    "TFM_PLAT_ERR_MAX_VALUE": 0x55A3,
+    "TFM_PLAT_ERR_INVALID_INPUT": 0xA3C5,
+    "TFM_PLAT_ERR_UNSUPPORTED": 0xC35A,
+    "TFM_PLAT_ERR_NOT_PERMITTED": 0xC5A3,
+}
+
+#: LCM errors of 2.1, from 1 on; other drivers count from 1 as well.
+LCM_2_1 = """
+LCM_ERROR_INVALID_KEY LCM_ERROR_INVALID_ALIGNMENT LCM_ERROR_INVALID_LENGTH LCM_ERROR_INVALID_OFFSET
+LCM_ERROR_INVALID_WRITE LCM_ERROR_INVALID_TRANSITION LCM_ERROR_INVALID_LCS
+LCM_ERROR_INVALID_TP_MODE LCM_ERROR_INVALID_POINTER LCM_ERROR_INTERNAL_ERROR
+LCM_ERROR_WRITE_VERIFY_FAIL LCM_ERROR_READ_VERIFY_FAIL LCM_ERR_INVALID_ZERO_COUNT
+LCM_ERR_DCU_MASK_MISMATCH LCM_ERROR_FATAL_ERR
+"""
+
+#: What BL1 of 2.2 prints whatever went wrong: the fault-injection hardened failure value.
+LOST_2_2 = -1431677611
+#: The same value from 2.3 on: FIH_FAILURE, decoded.
+FIH_FAILURE = 0xB0F0F0F0
+
+#: Numbers that are no error codes, by the family that prints them.
+NOT_CODES: dict[str, dict[int, str]] = {
+    "2.2": {
+        LOST_2_2 & 0xFFFFFFFF: "code lost: BL1 of TF-M 2.2 prints this number for every error",
+    },
+    "2.3": {
+        FIH_FAILURE: "FIH_FAILURE: a hardened check failed, without a code of its own",
+        0: "no error code was set",
+    },
 }
 
 #: TFM_PLAT_ERR_*: name, low byte in 2.2 / low byte from 2.3 on, "-" where it is absent.
