@@ -127,6 +127,7 @@ def _numbers(*, late: bool) -> dict[str, int]:
     ]
     if late:
         series.append((1, "SFCP_ERROR", tables.SFCP))
+        series.append((1 + len(tables.SFCP.split()), "SFCP_HAL_ERROR", tables.SFCP_HAL))
     for base, prefix, text in series:
         numbers |= {f"{prefix}_{name}": base + i for i, name in enumerate(text.split())}
     return numbers | {name: number & _WORD for number, name in tables.PSA.items()}

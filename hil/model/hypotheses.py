@@ -15,7 +15,7 @@ from hil.model import keys
 from hil.model.agreement import SERVER, RseInputs, SystemInputs
 from hil.model.boot_state import Lcs, TpMode
 from hil.model.fingerprint import PARTITION_ID, Source, seed_fingerprint, vhuk_fingerprint
-from hil.model.releases import Bound, Release, release_for
+from hil.model.releases import RELEASES, Bound, Release
 from hil.model.secret import Secret
 
 
@@ -29,7 +29,7 @@ class Hypothesis(StrEnum):
     OTHER_GUK = "GUK of another RSE: KDF(GUK_k, seed_0, state)"
     OTHER_STATE = "another boot state: KDF(GUK, seed_0, state')"
     OWN_SEED_OTHER_STATE = "own seed and another boot state: KDF(GUK, seed_i, state')"
-    RELEASE_2_1 = "release 2.1 encoding: KDF_2.1(GUK, seed, state)"
+    OTHER_RELEASE = "key derivation of another release: KDF'(GUK, seed, state)"
     UNKNOWN = "unknown"
 
 
@@ -45,6 +45,8 @@ class Explanation:
     #: Every hypothesis that gives this fingerprint, `hypothesis` first; RSE 0's own seed is also
     #: the agreed one.
     matches: tuple[Hypothesis, ...] = ()
+    #: The one input that is not as believed ("lcs", "tp", "reprov", "bl1_2", "guk", "release").
+    field: str = ""
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
@@ -58,6 +60,7 @@ class Candidate:
     hypothesis: Hypothesis
     vhuk: Secret
     detail: str = ""
+    field: str = ""
 
 
 def explain_values(
@@ -93,7 +96,8 @@ def _explain(
     if not fitting:
         return Explanation(rse, fingerprint, Hypothesis.UNKNOWN, _what_is_missing(inputs))
     matches = tuple(dict.fromkeys(candidate.hypothesis for candidate in fitting))
-    return Explanation(rse, fingerprint, matches[0], fitting[0].detail, matches)
+    best = fitting[0]
+    return Explanation(rse, fingerprint, matches[0], best.detail, matches, best.field)
 
 
 def _what_is_missing(inputs: SystemInputs) -> str:
@@ -166,7 +170,7 @@ def _other_guk(rse: RseInputs, inputs: SystemInputs) -> _Rows:
         if other.guk != rse.guk and (
             value := _vhuk(replace(rse, guk=other.guk), [inputs.seed(SERVER)], inputs.release)
         ):
-            yield Candidate(Hypothesis.OTHER_GUK, value, f"GUK of RSE {other.rse}")
+            yield Candidate(Hypothesis.OTHER_GUK, value, f"GUK of RSE {other.rse}", "guk")
 
 
 def _other_state(rse: RseInputs, inputs: SystemInputs) -> _Rows:
@@ -174,36 +178,40 @@ def _other_state(rse: RseInputs, inputs: SystemInputs) -> _Rows:
         (Hypothesis.OTHER_STATE, SERVER),
         (Hypothesis.OWN_SEED_OTHER_STATE, rse.rse),
     ):
-        for changed, detail in _other_states(rse, inputs):
+        for changed, detail, field in _other_states(rse, inputs):
             if value := _vhuk(changed, [inputs.seed(seed)], inputs.release):
-                yield Candidate(hypothesis, value, detail)
+                yield Candidate(hypothesis, value, detail, field)
 
 
-def _other_states(rse: RseInputs, inputs: SystemInputs) -> Iterator[tuple[RseInputs, str]]:
+def _other_states(rse: RseInputs, inputs: SystemInputs) -> Iterator[tuple[RseInputs, str, str]]:
     """Yield the RSE with one field of its boot state changed: what a harness may have wrong."""
     for tp in TpMode:
         if tp is not rse.tp:
-            yield replace(rse, tp=tp), f"TP mode {tp.name} instead of {rse.tp.name}"
+            yield replace(rse, tp=tp), f"TP mode {tp.name} instead of {rse.tp.name}", "tp"
     for lcs in Lcs:
         if lcs is not rse.lcs:
-            yield replace(rse, lcs=lcs), f"LCS {lcs.name} instead of {rse.lcs.name}"
+            yield replace(rse, lcs=lcs), f"LCS {lcs.name} instead of {rse.lcs.name}", "lcs"
     for bits in range(9):
         # The reprovisioning counter is unary: one more bit for each time.
         if (word := (1 << bits) - 1) != rse.reprov:
-            yield replace(rse, reprov=word), f"reprovisioned {bits} times"
+            yield replace(rse, reprov=word), f"reprovisioned {bits} times", "reprov"
     for other in inputs.rses:
         if other.bl1_2_hash != rse.bl1_2_hash:
-            yield replace(rse, bl1_2_hash=other.bl1_2_hash), f"BL1_2 of RSE {other.rse}"
+            yield replace(rse, bl1_2_hash=other.bl1_2_hash), f"BL1_2 of RSE {other.rse}", "bl1_2"
 
 
-def _release_2_1(rse: RseInputs, inputs: SystemInputs) -> _Rows:
-    old = release_for("2.1.0")
-    if inputs.release.name == old.name:
-        return
-    there = replace(inputs, release=old)
-    for seed, detail in ((SERVER, "seed of RSE 0"), (rse.rse, "own seed")):
-        if value := _vhuk(rse, [there.seed(seed)], old):
-            yield Candidate(Hypothesis.RELEASE_2_1, value, detail)
+def _other_release(rse: RseInputs, inputs: SystemInputs) -> _Rows:
+    known = {(inputs.release.kdf, inputs.release.state_order)}
+    for old in RELEASES:
+        rules = (old.kdf, old.state_order)
+        if rules in known:
+            continue
+        known.add(rules)
+        there = replace(inputs, release=old)
+        for seed, detail in ((SERVER, "seed of RSE 0"), (rse.rse, "own seed")):
+            if value := _vhuk(rse, [there.seed(seed)], old):
+                told = f"as in {old.name}: {detail}"
+                yield Candidate(Hypothesis.OTHER_RELEASE, value, told, "release")
 
 
 _ROWS: tuple[Callable[[RseInputs, SystemInputs], _Rows], ...] = (
@@ -213,5 +221,5 @@ _ROWS: tuple[Callable[[RseInputs, SystemInputs], _Rows], ...] = (
     _seed_of_other,
     _other_guk,
     _other_state,
-    _release_2_1,
+    _other_release,
 )

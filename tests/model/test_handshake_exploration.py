@@ -11,7 +11,7 @@ import pytest
 from hil.model.handshake.diagram import draw, sentence
 from hil.model.handshake.explore import Exploration, explore
 from hil.model.handshake.invariants import INVARIANTS, End
-from hil.model.handshake.machine import State, Step
+from hil.model.handshake.machine import FINAL, State, Step
 from hil.model.handshake.run import machine_for, run
 from hil.model.handshake.system import Sfcp, System, changed, nominal
 from hil.model.handshake.values import Symbols
@@ -144,9 +144,28 @@ def test_sfcp_key_set_up_as_it_is_written_takes_two_rses_and_no_more() -> None:
         more = explore(nominal(rules, amount, sfcp=Sfcp.SETUP))
         assert more.exhaustive
         assert not more.anyone_finishes
-        assert "SFCP_ERROR_SEND_MSG_BUS_BUSY" in more.violations["no error"].detail
+        assert "BUS_BUSY" in more.violations["no error"].detail
     plain = explore(nominal(rules, 4, sfcp=Sfcp.PLAIN))
     assert broken(plain) == UNBOUND | PARTIAL
+
+
+def test_who_halts_with_what_in_the_key_set_up_of_three() -> None:
+    """Exactly the five ends that TF-M's own C files have when they run on a host."""
+    what = nominal(release_for("2.3.1"), 3, sfcp=Sfcp.SETUP)
+    machine = machine_for(what, Symbols(what))
+    queue, ends = [machine.initial()], set()
+    seen = set(queue)
+    for state in queue:
+        after = [new for _, new in machine.steps(state)]
+        queue += [new for new in after if new not in seen]
+        seen |= set(after)
+        if not after:
+            stopped = [(p, me.error) for p, me in enumerate(state.chips) if me.error]
+            ends |= set(stopped)
+            assert len(stopped) == 1
+            assert len([me for me in state.chips if me.phase not in FINAL]) == 2
+    busy, again = "SFCP_ERROR_SEND_MSG_BUS_BUSY", "SFCP_HAL_ERROR_SEND_MESSAGE_BUS_BUSY"
+    assert ends == {(0, busy), (1, busy), (2, busy), (0, again), (1, again)}
 
 
 def test_exchanged_ids_and_routing_tables_are_survived_with_wrong_slots() -> None:

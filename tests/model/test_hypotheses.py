@@ -67,7 +67,11 @@ def test_old_encoding_is_recognised() -> None:
     """A device that still runs 2.1 is told from one with another key."""
     old = replace(SYSTEM, release=release_for("2.1.0"))
     found = explain_values(_printed(old), SYSTEM)
-    assert {e.hypothesis for e in found.values()} == {Hypothesis.RELEASE_2_1}
+    assert {e.hypothesis for e in found.values()} == {Hypothesis.OTHER_RELEASE}
+    assert found[1].detail == "as in 2.1.0: seed of RSE 0"
+    new = explain_values(_printed(SYSTEM), old)
+    assert {e.hypothesis for e in new.values()} == {Hypothesis.OTHER_RELEASE}
+    assert found[1].field == "release"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ _SENTENCES = {
     "sends": "RSE {step.place} sends {step.name} to RSE {step.peer}",
     "takes": "RSE {step.place} takes {step.name} of RSE {step.peer}",
     "answers": "RSE {step.place} takes {step.name} of RSE {step.peer} and answers at once",
+    "drops": "RSE {step.place} drops {step.name} of RSE {step.peer}",
+    "finds busy": "RSE {step.place} cannot send to RSE {step.peer}: {step.name}",
     "sees taken": "RSE {step.place} sees that RSE {step.peer} took {step.name}",
     "refuses": "RSE {step.place} stops at what RSE {step.peer} sent: {step.name}",
     "cannot send": "RSE {step.place} stops, it cannot send to RSE {step.peer}: {step.name}",
@@ -21,7 +23,7 @@ _SENTENCES = {
 }
 #: Steps of which nothing is to be seen on a link.
 _SILENT = frozenset({"sees taken"})
-_MARKS = {"refuses": "X", "cannot send": "X", "resets": "R"}
+_MARKS = {"refuses": "X", "cannot send": "X", "finds busy": "!", "resets": "R"}
 
 
 def draw(steps: Sequence[Step], amount: int) -> list[str]:

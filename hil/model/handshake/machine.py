@@ -77,7 +77,8 @@ class Step(NamedTuple):
     Attributes:
         place: Who does it.
         what: "sends", "takes", "answers" (takes, and sends a reply), "sees taken" (what it sent),
-            "refuses" (took it and stopped), "cannot send" (and stopped) or "resets".
+            "drops" (what it took), "finds busy" (and tells who asked), "refuses" (took it and stopped),
+            "cannot send" (and stopped) or "resets".
         peer: The other end of the link, `place` itself for a reset.
         name: Name of the message; of the error when it is refused.
     """

@@ -6,8 +6,9 @@ pending it ends in "bus busy", which the callers pass on as an error. RSE 0 answ
 request for a key, then asks every RSE for an IV, in ascending order, one after the other.
 
 So a second client finds the question for its IV when it wants to send its own request, or RSE 0
-finds that request when it wants to ask. Read in the source, not seen on a device. Two RSEs are not
-concerned.
+finds that request when it wants to ask. Who fails while it answers a message tells its sender; if
+that send fails as well, its error is the one that is returned. Read in the source, and seen with
+that source compiled for a host, not on a device. Two RSEs are not concerned.
 
 Source: TF-M 2.3.1 sfcp.c (sfcp_send_msg, sfcp_receive_msg), sfcp_encryption_handshake.c,
 sfcp_link_hal.c (mhu_send_message), rse_handshake.c.
@@ -25,15 +26,17 @@ from hil.model.handshake.values import Values
 from hil.model.system_inputs import SERVER
 
 #: Message types of SFCP's handshake, and an empty reply.
-_REQUEST, _GET_IV, _IVS, _IV, _EMPTY = 0x1010, 0x1020, 0x1030, 0x1021, 0x1000
+_REQUEST, _GET_IV, _IVS, _IV, _EMPTY, _ERROR = 0x1010, 0x1020, 0x1030, 0x1021, 0x1000, -1
 _NAMES = {
     _REQUEST: "SFCP key request",
     _GET_IV: "SFCP get IV",
     _IV: "SFCP IV",
     _IVS: "SFCP IVs",
     _EMPTY: "SFCP reply",
+    _ERROR: "SFCP protocol error",
 }
 _BUSY = "SFCP_ERROR_SEND_MSG_BUS_BUSY"
+_BUSY_AGAIN = "SFCP_HAL_ERROR_SEND_MESSAGE_BUS_BUSY"
 _INVALID_MSG = "SFCP_ERROR_INVALID_MSG"
 _INVALID_NODE = "SFCP_ERROR_INVALID_NODE"
 _DECRYPTION_FAILED = "SFCP_ERROR_DECRYPTION_FAILED"
@@ -53,6 +56,8 @@ class _Memory(NamedTuple):
         put: Whether the first of them is on its link, waiting to be taken.
         ivs: IVs, by id.
         replied: Places whose reply RSE 0 has, as bits.
+        asker: Place whose message is being answered and would be told of an error, -1 for none.
+        failed: Whether an error is being told, after which it stops.
     """
 
     subnet: int
@@ -60,6 +65,8 @@ class _Memory(NamedTuple):
     put: bool
     ivs: tuple[Value, ...]
     replied: int
+    asker: int = -1
+    failed: bool = False
 
 
 class SetupRules:
@@ -99,7 +106,7 @@ class SetupRules:
                     step = Step(place, "sees taken", peer, _name(message))
                     yield Move(step, self._sent(place, me, memory))
             elif links[back] is not None:
-                yield _stop(place, me, peer, -1, _BUSY)
+                yield self._busy(place, me, memory, peer)
             elif links[there] is None:
                 local = me._replace(work=memory._replace(put=True))
                 step = Step(place, "sends", peer, _name(message))
@@ -115,9 +122,23 @@ class SetupRules:
                 # It looks at the lowest id first and takes what it finds there.
                 return
 
+    def _busy(self, place: int, me: Local, memory: _Memory, peer: int) -> Move:
+        """Return what a chip does that cannot send: tell who asked, once, and stop."""
+        if memory.failed:
+            return _stop(place, me, peer, -1, _BUSY_AGAIN)
+        if memory.asker < 0:
+            return _stop(place, me, peer, -1, _BUSY)
+        telling = ((memory.asker, self._packet(place, _ERROR)),)
+        after = me._replace(work=memory._replace(outbox=telling, failed=True))
+        return Move(Step(place, "finds busy", peer, _BUSY), after)
+
     def _sent(self, place: int, me: Local, memory: _Memory) -> Local:
         """Return the state after the first message of the outbox was taken."""
+        if memory.failed:
+            return me._replace(phase=Phase.STOPPED, error=_BUSY, work=None)
         rest = memory._replace(outbox=memory.outbox[1:], put=False)
+        if not rest.outbox:
+            rest = rest._replace(asker=-1)
         kind = memory.outbox[0][1].kind
         if kind == _EMPTY and memory.subnet == _SENT_IV:
             # The IVs are acknowledged; the client has its key and sends its seed.
@@ -138,6 +159,9 @@ class SetupRules:
     def _client_takes(
         self, place: int, me: Local, memory: _Memory, peer: int, message: Message, took: int
     ) -> Move:
+        if message.kind == _ERROR:
+            # Nobody waits for it: it is dropped.
+            return Move(Step(place, "drops", peer, _name(message)), me, taken=took)
         expected = {
             _SENT_REQUEST: _EMPTY,
             _REQUEST_ANSWERED: _GET_IV,
@@ -152,10 +176,10 @@ class SetupRules:
         elif memory.subnet == _REQUEST_ANSWERED:
             iv = self._values.random(place, me.boot, "iv")
             answer = self._packet(place, _IV, (iv,))
-            after = memory._replace(subnet=_SENT_IV, outbox=((peer, answer),))
+            after = memory._replace(subnet=_SENT_IV, outbox=((peer, answer),), asker=peer)
         elif memory.subnet == _SENT_IV:
             reply = self._packet(place, _EMPTY)
-            after = memory._replace(outbox=((peer, reply),), ivs=message.slots)
+            after = memory._replace(outbox=((peer, reply),), ivs=message.slots, asker=peer)
         else:
             if message.tag != me.key:
                 return _stop(place, me, peer, took, _DECRYPTION_FAILED)
@@ -176,7 +200,8 @@ class SetupRules:
         if memory.subnet == _REQUIRED and message.kind == _REQUEST:
             outbox = [(peer, self._packet(place, _EMPTY))]
             outbox += [(client, self._packet(place, _GET_IV)) for client in self._clients]
-            after = memory._replace(subnet=_SENT_GET_IV, outbox=tuple(outbox), replied=0)
+            queue = tuple(outbox)
+            after = memory._replace(subnet=_SENT_GET_IV, outbox=queue, replied=0, asker=peer)
             return Move(step, me._replace(work=after), taken=took)
         replied = memory.replied | 1 << peer
         everyone = replied == (1 << self._amount) - 2
@@ -196,6 +221,8 @@ class SetupRules:
             key = self._values.session_key(place, memory.ivs)
             valid = after._replace(subnet=_VALID)
             return Move(step, me._replace(key=key, work=valid), taken=took)
+        if message.kind == _ERROR:
+            return Move(step._replace(what="drops"), me, taken=took)
         # SFCP does not know it and hands it to the handshake as if it were a seed.
         error = _DECRYPTION_FAILED if message.kind == Kind.VHUK_MSG else _SHORT
         return _stop(place, me, peer, took, error)
