@@ -5,12 +5,13 @@ PYTHON ?= python3
 BENCHES := virtual-rse4 virtual-fvp-rdv3-cfg2
 BIN := .venv/bin
 
-.PHONY: help demo test unit testcases lint format types contracts check wheel clean setup
+.PHONY: help demo test unit testcases lint format types contracts check bench wheel clean setup
 
 help:
 	@echo "make demo       run the testcases on both virtual benches and show the verdicts"
 	@echo "make test       the harness's own tests, then the testcases on both virtual benches"
 	@echo "make check      linters, type checker and import contract"
+	@echo "make bench      speed of capture and console beside other harnesses; takes half an hour"
 	@echo "make wheel      build the wheel and check what it installs"
 	@echo "make clean      remove .venv, runs and caches"
 
@@ -44,6 +45,12 @@ contracts: setup
 	$(BIN)/lint-imports
 
 check: lint types contracts
+
+bench: setup
+	$(BIN)/python -m benchmarks.capture --giga
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.consoles
+	$(BIN)/python -m benchmarks.soak
 
 wheel: setup
 	$(BIN)/python ci/check_wheel.py

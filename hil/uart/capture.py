@@ -15,13 +15,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 
 from hil.errors import DeviceError
-from hil.uart.sources import Source
+from hil.uart.reopening import Reopening
+from hil.uart.sources import FULL_READ, Source
 from hil.uart.transcript import Transcript
+from hil.uart.waker import Ticket
 
 #: Seconds between two looks at sources that cannot be waited for (growing files).
 FILE_INTERVAL = 0.02
@@ -29,6 +29,14 @@ FILE_INTERVAL = 0.02
 COMMAND_TIMEOUT = 5.0
 #: Bytes that a detach still takes from a source that goes on talking.
 DRAIN_LIMIT = 4 << 20
+#: Bytes, and nanoseconds, that are gathered from one source before they are written together.
+BURST_SIZE = 1 << 18
+BURST_NS = 1_000_000
+#: With more rounds than ROUNDS in WINDOW seconds, in which MANY UARTs had little to say, the capture
+#: lets output gather for PAUSE seconds between them. A UART at 6 Mbaud sends FLOOD bytes in a pause,
+#: less than its tty holds; whoever has as many ends the pauses. Few UARTs are never paused for: a
+#: flood through a pty comes in small pieces when the machine is busy.
+ROUNDS, WINDOW, PAUSE, MANY, FLOOD = 10, 0.01, 0.005, 4, 3000
 #: Events kept; there are a few in each start of a device.
 MAX_EVENTS = 10_000
 
@@ -40,7 +48,8 @@ class CaptureEvent:
     Attributes:
         t: Monotonic seconds.
         console: Name of the transcript.
-        kind: "attached", "detached", "eof", "vanished", "restarted", "disk", "error".
+        kind: "attached", "detached", "eof", "vanished", "reopening", "reopened", "restarted", "disk",
+            "error".
         text: What happened, one sentence.
     """
 
@@ -57,7 +66,9 @@ class _Feed:
     transcript: Transcript
     source: Source
     outbox: bytearray = field(default_factory=bytearray)
-    sent: list[Future[None]] = field(default_factory=list)
+    sent: list[Ticket] = field(default_factory=list)
+    reopen: Callable[[], Source] | None = None
+    reopen_for: float = 0.0
 
 
 class Capture:
@@ -76,6 +87,9 @@ class Capture:
         self._feeds: dict[Transcript, _Feed] = {}
         self._polled: list[_Feed] = []
         self._commands: deque[Callable[[], None]] = deque()
+        self._reopenings: dict[Transcript, Reopening] = {}
+        self._window, self._rounds, self._pausing = 0.0, 0, False
+        self._talkers: set[Transcript] = set()
         self._stopping = False
         self._selector = selectors.DefaultSelector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -88,16 +102,35 @@ class Capture:
         """All events so far, oldest first."""
         return tuple(self._events)
 
-    def attach(self, transcript: Transcript, source: Source) -> None:
+    def attach(
+        self,
+        transcript: Transcript,
+        source: Source,
+        *,
+        reopen: Callable[[], Source] | None = None,
+        reopen_for: float = 0.0,
+    ) -> None:
         """Drain `source` into `transcript` from now on; an older source of it is detached first.
 
         The source belongs to the capture from here on, also when this fails.
+
+        Args:
+            transcript: What is filled.
+            source: What is read.
+            reopen: Opens it again when it has vanished by itself (a USB adapter that is enumerated
+                anew); raises DeviceError as long as it is not there. Called in a thread of its own.
+            reopen_for: Seconds in which it may come back; so long the transcript stays live.
         """
+        feed = _Feed(transcript, source, reopen=reopen, reopen_for=reopen_for)
         try:
-            self._call(lambda: self._attach(transcript, source), "attach")
+            self._call(lambda: self._attach(feed), "attach")
         except (DeviceError, OSError, ValueError, KeyError):
             source.close()
             raise
+
+    def attached(self, transcript: Transcript) -> bool:
+        """Return whether a source is attached now; one that is reopened is not."""
+        return transcript in self._feeds
 
     def detach(self, transcript: Transcript) -> None:
         """Take what is still there and release the source; nothing happens without one."""
@@ -109,16 +142,14 @@ class Capture:
         Raises:
             DeviceError: There is no source, it cannot send, it vanished, or it takes nothing.
         """
-        done: Future[None] = Future()
+        done = Ticket()
         self._call(lambda: self._send(transcript, data, done), "send")
-        try:
-            done.result(timeout)
-        except FutureTimeout:
+        if not done.wait(timeout):
             raise DeviceError(
                 f"{transcript.name}: {len(data)} bytes were not taken within {timeout:g} s",
                 operation="send",
                 hint="the device does not read its UART, or flow control holds it",
-            ) from None
+            )
 
     def close(self, timeout: float = COMMAND_TIMEOUT) -> None:
         """Detach everything and end the thread; a second call does nothing.
@@ -147,76 +178,117 @@ class Capture:
 
     def _call(self, action: Callable[[], None], what: str) -> None:
         """Run an action in the capture's thread and wait for it."""
-        future: Future[None] = Future()
+        ticket = Ticket()
 
         def run() -> None:
             try:
                 action()
             except (OSError, DeviceError, ValueError, KeyError) as error:
-                future.set_exception(error)
+                ticket.done(error)
             else:
-                future.set_result(None)
+                ticket.done()
 
         if self._stopping:
             raise DeviceError("the capture is closed", operation=what)
         self._commands.append(run)
         os.eventfd_write(self._wake_fd, 1)
-        try:
-            future.result(COMMAND_TIMEOUT)
-        except FutureTimeout:
+        if not ticket.wait(COMMAND_TIMEOUT):
             raise DeviceError(
                 f"the capture did not answer within {COMMAND_TIMEOUT:g} s",
                 operation=what,
                 hint="the disk of the run records may be blocked",
-            ) from None
+            )
 
     def _run(self) -> None:
         while not self._stopping:
-            for key, mask in self._selector.select(FILE_INTERVAL if self._polled else None):
+            timeout = 0.0 if self._pausing else FILE_INTERVAL if self._polled else None
+            most = 0
+            ready = self._selector.select(timeout)
+            for key, mask in ready:
                 if key.data is None:
                     os.eventfd_read(self._wake_fd)
                     continue
                 if mask & selectors.EVENT_READ:
-                    self._guarded(key.data, self._read)
+                    most = max(most, self._guarded(key.data, self._read))
+                    self._talkers.add(key.data.transcript)
                 if mask & selectors.EVENT_WRITE:
                     self._guarded(key.data, self._flush)
             for feed in tuple(self._polled):
                 self._guarded(feed, self._read)
+                if feed.outbox:
+                    self._guarded(feed, self._flush)
             self._run_commands()
+            self._pause(bool(ready), most)
         self._run_commands()
+        for reopening in tuple(self._reopenings.values()):
+            reopening.cancel()
         for transcript in list(self._feeds):
             self._detach(transcript)
         self._selector.close()
+
+    def _pause(self, any_ready: bool, most: int) -> None:
+        """Let output gather while many UARTs trickle; a single line and a flood are never held up.
+
+        Args:
+            any_ready: Whether this round had anything to do.
+            most: Bytes of its largest read.
+        """
+        if not any_ready or most >= FLOOD:
+            self._pausing, self._rounds = False, 0
+            self._talkers.clear()
+            return
+        if not self._pausing:
+            now = time.monotonic()
+            if now - self._window > WINDOW:
+                self._window, self._rounds = now, 0
+                self._talkers.clear()
+            self._rounds += 1
+            self._pausing = self._rounds > ROUNDS and len(self._talkers) >= MANY
+        if self._pausing:
+            time.sleep(PAUSE)
 
     def _run_commands(self) -> None:
         while self._commands:
             self._commands.popleft()()
 
-    def _guarded(self, feed: _Feed, action: Callable[[_Feed], object]) -> None:
-        """Let an action fail without harm to the other UARTs."""
+    def _guarded(self, feed: _Feed, action: Callable[[_Feed], int]) -> int:
+        """Let an action fail without harm to the other UARTs; return what it did, 0 if it failed."""
         if self._feeds.get(feed.transcript) is not feed:
-            return
+            return 0
         try:
-            action(feed)
+            return action(feed)
         except OSError as error:
-            self._drop(feed, "vanished", f"{feed.source.name}: {error.strerror or error}")
+            text = f"{feed.source.name}: {error.strerror or error}"
+            self._drop(feed, "vanished", text, reopen=True)
         except Exception as error:  # noqa: BLE001 - a defect in one reader must not stop the others
             self._drop(feed, "error", f"{feed.source.name}: {type(error).__name__}: {error}")
+        return 0
 
     def _read(self, feed: _Feed) -> int:
-        """Move what one read gives to the transcript; return the number of bytes."""
-        data = feed.source.read()
-        now = time.monotonic_ns()
-        if data:
-            self._store(feed, data, now)
+        """Move a burst to the transcript; return the number of bytes of its largest read."""
+        read = feed.source.read
+        data = read()
+        largest = len(data or b"")
+        if data and largest >= FULL_READ:
+            parts, size, began = [data], largest, time.monotonic_ns()
+            try:
+                while size < BURST_SIZE and time.monotonic_ns() - began < BURST_NS:
+                    if not (data := read()):
+                        break
+                    parts.append(data)
+                    size += len(data)
+            finally:  # what came before an error is stored before it is told
+                self._store(feed, b"".join(parts), time.monotonic_ns())
+        elif data:
+            self._store(feed, data, time.monotonic_ns())
         if (note := feed.source.note()) is not None:
             self._report(feed, "restarted", note)
         if reply := feed.source.reply():
             feed.outbox += reply
             self._flush(feed)
         if data == b"":
-            self._drop(feed, "eof", f"{feed.source.name}: end of the stream")
-        return len(data or b"")
+            self._drop(feed, "eof", f"{feed.source.name}: end of the stream", reopen=True)
+        return largest
 
     def _store(self, feed: _Feed, data: bytes, t: int) -> None:
         try:
@@ -224,23 +296,35 @@ class Capture:
         except OSError:
             self._report(feed, "disk", str(feed.transcript.failure))
 
-    def _flush(self, feed: _Feed) -> None:
-        """Write what is waiting, and be called again while some of it remains."""
+    def _flush(self, feed: _Feed) -> int:
+        """Write what is waiting, and be called again while some of it remains; return how much."""
+        taken = 0
         if feed.outbox:
             taken = feed.source.write(bytes(feed.outbox))
             del feed.outbox[:taken]
-        fd = feed.source.fileno()
-        if fd is not None:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if feed.outbox else 0)
-            self._selector.modify(fd, events, feed)
+        self._watch_outbox(feed)
         if not feed.outbox:
             for done in feed.sent:
-                done.set_result(None)
+                done.done()
             feed.sent.clear()
+        return taken
 
-    def _attach(self, transcript: Transcript, source: Source) -> None:
+    def _watch_outbox(self, feed: _Feed) -> None:
+        """Be told when the rest of the outbox fits, and only as long as there is one."""
+        fd, writer = feed.source.fileno(), feed.source.writer
+        if writer is not None:
+            known = writer in self._selector.get_map()
+            if feed.outbox and not known:
+                self._selector.register(writer, selectors.EVENT_WRITE, feed)
+            elif known and not feed.outbox:
+                self._selector.unregister(writer)
+        elif fd is not None:
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if feed.outbox else 0)
+            self._selector.modify(fd, events, feed)
+
+    def _attach(self, feed: _Feed, kind: str = "attached") -> None:
+        transcript, source = feed.transcript, feed.source
         self._detach(transcript)
-        feed = _Feed(transcript, source)
         fd = source.fileno()
         if fd is None:
             self._polled.append(feed)
@@ -248,9 +332,12 @@ class Capture:
             self._selector.register(fd, selectors.EVENT_READ, feed)
         self._feeds[transcript] = feed
         transcript.live = True
-        self._report(feed, "attached", source.name)
+        self._report(feed, kind, source.name)
 
     def _detach(self, transcript: Transcript) -> None:
+        if (reopening := self._reopenings.pop(transcript, None)) is not None:
+            reopening.cancel()
+            transcript.live = False
         feed = self._feeds.get(transcript)
         if feed is None:
             return
@@ -265,7 +352,7 @@ class Capture:
         if self._feeds.get(transcript) is feed:
             self._drop(feed, "detached", feed.source.name)
 
-    def _send(self, transcript: Transcript, data: bytes, done: Future[None]) -> None:
+    def _send(self, transcript: Transcript, data: bytes, done: Ticket) -> None:
         feed = self._feeds.get(transcript)
         if feed is None or not feed.source.sendable:
             why = "no source is attached" if feed is None else f"{feed.source.name} is only read"
@@ -278,22 +365,58 @@ class Capture:
         feed.sent.append(done)
         self._guarded(feed, self._flush)
 
-    def _drop(self, feed: _Feed, kind: str, text: str) -> None:
-        """Release a source; the transcript has no live source any more."""
+    def _drop(self, feed: _Feed, kind: str, text: str, *, reopen: bool = False) -> None:
+        """Release a source; the transcript has no live source any more unless it is reopened."""
         del self._feeds[feed.transcript]
         fd = feed.source.fileno()
         if fd is None:
             self._polled.remove(feed)
         else:
             self._selector.unregister(fd)
+        feed.outbox.clear()
+        if feed.source.writer is not None:
+            self._watch_outbox(feed)
         feed.source.close()
         if feed.transcript.lost:
             text += f"; {feed.transcript.lost} bytes were not stored"
         self._report(feed, kind, text)
         error = DeviceError(f"{feed.transcript.name}: {text}", operation="send")
         for done in feed.sent:
-            done.set_exception(error)
-        feed.transcript.live = False
+            done.done(error)
+        if reopen and feed.reopen is not None and feed.reopen_for > 0:
+            self._report(feed, "reopening", f"{feed.source.name}: for {feed.reopen_for:g} s")
+            self._reopenings[feed.transcript] = Reopening(
+                feed.reopen,
+                feed.reopen_for,
+                lambda reopening: self._reopened(feed, reopening),
+                feed.transcript.name,
+            )
+        else:
+            feed.transcript.live = False
+
+    def _reopened(self, feed: _Feed, reopening: Reopening) -> None:
+        """Take what a reopening found; called in its thread, acts in the capture's."""
+
+        def act() -> None:
+            if self._reopenings.get(feed.transcript) is not reopening:
+                reopening.discard()
+                return
+            del self._reopenings[feed.transcript]
+            if (source := reopening.take()) is None:
+                self._report(feed, "error", f"{feed.source.name}: {reopening.why}")
+                feed.transcript.live = False
+                return
+            again = _Feed(feed.transcript, source, reopen=feed.reopen, reopen_for=feed.reopen_for)
+            try:
+                self._attach(again, "reopened")
+            except (OSError, ValueError, KeyError) as error:
+                source.close()
+                self._report(feed, "error", f"{source.name}: {error}")
+                feed.transcript.live = False
+
+        self._commands.append(act)
+        if not self._stopping:
+            os.eventfd_write(self._wake_fd, 1)
 
     def _report(self, feed: _Feed, kind: str, text: str) -> None:
         event = CaptureEvent(time.monotonic(), feed.transcript.name, kind, text)

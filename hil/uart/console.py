@@ -1,36 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A UART as pexpect knows it, fed from its transcript instead of from the device.
+"""A UART as pexpect knows it, read from its transcript instead of from the device.
 
-`expect`, `expect_exact`, `send`, `sendline`, `before`, `after`, `match`, `TIMEOUT` and `EOF` work
-as everyone knows them, in bytes. What is different is where the bytes come from: the capture stores
-them whether or not anybody looks, and the console reads the transcript at its own position. So
-output that came before the wait began is found, and no wait can hold the capture up.
+`expect`, `expect_exact`, `expect_list`, `send`, `sendline`, `before`, `after`, `match`, `match_index`,
+`TIMEOUT` and `EOF` work as everyone knows them, in bytes. What is different is where the bytes come
+from: the capture stores them whether or not anybody looks, and the console reads the transcript at
+its own position. So output that came before the wait began is found, no wait can hold the capture
+up, and memory does not grow with the output:
 
-pexpect is used with the settings under which it never misses a match: no search window (a window
-smaller than a read silently skips what lies between), no delays.
+* `before` and `buffer` are read when they are asked for, and hold the last MEBIBYTE of what they
+  stand for; `before_span` says where all of it is in the transcript.
+* `searchwindowsize` and `maxread` have no effect: every match of up to 64 KiB is found.
+* `match.start()` counts from the piece that was searched, not from `before`.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from io import BytesIO
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pexpect.exceptions import EOF, TIMEOUT
+from pexpect.expect import searcher_re, searcher_string
 from pexpect.spawnbase import SpawnBase
 
-from hil.errors import DeviceError
+from hil.errors import DeviceError, UsageError
 from hil.uart.capture import Capture
+from hil.uart.expecter import Expecter
+from hil.uart.guard import Guard
 from hil.uart.transcript import Recording, Transcript
+from hil.uart.waker import Watched, wait_until
 
 if TYPE_CHECKING:
     _Spawn = SpawnBase[bytes]
 else:
     _Spawn = SpawnBase
 
-#: Bytes taken from the transcript at once: pexpect searches its whole buffer after each read.
-READ_SIZE = 65536
+#: Most bytes that `before` and `buffer` hold.
+MEBIBYTE = 1 << 20
 #: End of the output that messages show.
 _SHOWN = 200
 
@@ -52,6 +58,7 @@ class Console(_Spawn):
         timeout: Seconds that `expect` waits unless told otherwise.
         from_offset: Where in the transcript the console begins to read.
         pace: Seconds between two sent characters; a UART without flow control loses fast input.
+        guard: Its fail-fast patterns end every wait of this console.
     """
 
     def __init__(
@@ -63,28 +70,65 @@ class Console(_Spawn):
         timeout: float | None = 30,
         from_offset: int = 0,
         pace: float = 0,
+        guard: Guard | None = None,
     ) -> None:
-        super().__init__(timeout=timeout, maxread=READ_SIZE, searchwindowsize=None)
+        self._position = self._seen = self._logged = from_offset
+        self._before_span = (from_offset, from_offset)
+        self._before_set: Any = None
+        self.transcript = transcript
+        super().__init__(timeout=timeout, searchwindowsize=None)
         self.delaybeforesend = None
         self.delayafterread = None
         self.linesep = b"\n"
         self.name = name or transcript.name
-        self.transcript = transcript
         self.pace = pace
+        self.guard = guard
         self.closed = False
         self._capture = capture
-        self._position = from_offset
 
     @property
     def position(self) -> int:
         """Offset in the transcript of the next byte that is not yet consumed by a match."""
-        return self._position - int(self._before.tell())
+        return self._position
+
+    @property
+    def watched(self) -> tuple[Watched, ...]:
+        """What a wait of this console must be woken by: its own output, and all guarded."""
+        others = self.guard.transcripts if self.guard is not None else ()
+        return (self.transcript, *(t for t in others if t is not self.transcript))
+
+    @property
+    def before_span(self) -> tuple[int, int]:
+        """Where in the transcript the bytes of `before` are: begin, end."""
+        return self._before_span
+
+    @property
+    def before(self) -> Any:
+        """What came before the last match, or until the end or the timeout; its last MiB."""
+        if self._before_set is not None:
+            return self._before_set
+        begin, end = self._before_span
+        return self._all(max(begin, end - MEBIBYTE), end)
+
+    @before.setter
+    def before(self, value: Any) -> None:
+        self._before_set = value
+
+    @property
+    def buffer(self) -> bytes:
+        """What was searched and not consumed; its last MiB. Setting it to b"" consumes it."""
+        return self._all(max(self._position, self._seen - MEBIBYTE), self._seen)
+
+    @buffer.setter
+    def buffer(self, value: bytes) -> None:
+        if value:
+            raise UsageError("the buffer of a console can only be emptied: its bytes are evidence")
+        self._position = self._seen
 
     def seek(self, offset: int) -> None:
         """Go on reading at another place of the transcript, e.g. its size to skip old output."""
-        self._position = offset
-        self._buffer = BytesIO()
-        self._before = BytesIO()
+        self._position = self._seen = self._logged = offset
+        self._before_span = (offset, offset)
 
     def isalive(self) -> bool:
         """Return whether more output may come."""
@@ -94,22 +138,78 @@ class Console(_Spawn):
         """End the console; the capture and the transcript go on."""
         self.closed = True
 
+    def expect_list(  # type: ignore[override]  # no coroutines
+        self,
+        pattern_list: Any,
+        timeout: float | None = -1,
+        searchwindowsize: int | None = -1,  # noqa: ARG002 - pexpect's signature
+        async_: bool = False,
+        **kw: Any,
+    ) -> int:
+        """Wait for one of compiled expressions, EOF and TIMEOUT; return its index."""
+        _no_coroutine(async_, kw)
+        return Expecter(self, searcher_re(pattern_list)).expect_loop(timeout)
+
+    def expect_exact(  # type: ignore[override]  # no coroutines
+        self,
+        pattern_list: Any,
+        timeout: float | None = -1,
+        searchwindowsize: int | None = -1,  # noqa: ARG002 - pexpect's signature
+        async_: bool = False,
+        **kw: Any,
+    ) -> int:
+        """Wait for one of several texts, EOF and TIMEOUT; return its index."""
+        _no_coroutine(async_, kw)
+        if isinstance(pattern_list, (str, bytes)) or pattern_list in (EOF, TIMEOUT):
+            pattern_list = [pattern_list]
+        texts = [p.encode() if isinstance(p, str) else p for p in pattern_list]
+        for text in texts:
+            if text not in (EOF, TIMEOUT) and not isinstance(text, bytes):
+                self.compile_pattern_list([text])  # raises pexpect's TypeError
+        return Expecter(self, searcher_string(texts)).expect_loop(timeout)
+
+    def expect_loop(
+        self,
+        searcher: Any,
+        timeout: float | None = -1,
+        searchwindowsize: int | None = -1,  # noqa: ARG002 - pexpect's signature
+    ) -> int:
+        """Wait for what a searcher of pexpect looks for; return its index."""
+        return Expecter(self, searcher).expect_loop(timeout)
+
     def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> bytes:
-        """Return 1 to `size` bytes, waiting for them no longer than `timeout` seconds.
+        """Return and consume 1 to `size` bytes, waiting for them no longer than `timeout` seconds.
 
         Raises:
             pexpect.TIMEOUT: Nothing came.
             pexpect.EOF: There is no live source and everything was read.
             DeviceError: The rest of the output could not be stored.
+            FatalOutputError: A fail-fast pattern matches on this or another guarded console.
         """
         if timeout == -1:
             timeout = self.timeout
-        data = self._next(size)
+        until = None if timeout is None else time.monotonic() + timeout
+        data = b""
+        ended = False
+
+        def look() -> bool:
+            nonlocal data, ended
+            live = self.transcript.live
+            if data := self.transcript.read(self._position, size):
+                return True
+            self.check_guard()
+            self.transcript.check()
+            ended = not live
+            return ended
+
+        if not wait_until(look, self.watched, until):
+            raise TIMEOUT(f"{self.name}: nothing came within {timeout or 0:g} s")
         if not data:
-            data = self._wait(size, timeout)
-        self._position += len(data)
+            self.flag_eof = True
+            raise EOF(f"{self.name}: no live source and all output was read")
         self.flag_eof = False
-        self._copy(data, self.logfile_read)
+        self._position += len(data)
+        self.saw(self._position)
         return data
 
     def send(self, s: str | bytes) -> int:
@@ -134,10 +234,50 @@ class Console(_Spawn):
         """Send bytes."""
         self.send(s)
 
+    def writelines(self, sequence: Sequence[str | bytes]) -> None:
+        """Send several texts."""
+        for text in sequence:
+            self.send(text)
+
+    def check_guard(self, upto: int | None = None) -> None:
+        """Raise FatalOutputError if a fail-fast pattern matches what came, here up to an offset."""
+        if self.guard is not None:
+            self.guard.check({self.transcript: upto} if upto is not None else None)
+
+    def saw(self, offset: int) -> None:
+        """Take note that the output up to an offset was looked at; log it where that is asked."""
+        self._seen = max(self._seen, offset)
+        self.flag_eof = False
+        if self.logfile is None and self.logfile_read is None:
+            self._logged = self._seen
+        while self._logged < self._seen:
+            data = self.transcript.read(self._logged, min(MEBIBYTE, self._seen - self._logged))
+            self._logged += len(data)
+            self._copy(data, self.logfile_read)
+
+    def set_outcome(
+        self,
+        after: Any,
+        match: Any,
+        index: int | None = None,
+        *,
+        before_to: int,
+        position: int | None = None,
+    ) -> None:
+        """Set what a wait ended with, as pexpect's attributes give it."""
+        self._before_set = None
+        self._before_span = (self._position, before_to)
+        self.after, self.match, self.match_index = after, match, index
+        if position is not None:
+            self._position = position
+
     def __str__(self) -> str:
-        said = self._before.getvalue()[-_SHOWN:]
+        said = self._all(max(self._position, self._seen - _SHOWN), self._seen)
         end = "live" if self.transcript.live else "no live source"
-        return f"{self.name}: {self._position} bytes read, {end}; last of them: {said!r}"
+        return f"{self.name}: {self._seen} bytes read, {end}; last of them: {said!r}"
+
+    def _all(self, begin: int, end: int) -> bytes:
+        return self.transcript.read(begin, end - begin) if end > begin else b""
 
     def _copy(self, data: bytes, direction: _Log | None) -> None:
         """Copy traffic to pexpect's log files: the one for both directions, and this one's."""
@@ -146,27 +286,9 @@ class Console(_Spawn):
                 log.write(data)
                 log.flush()
 
-    def _next(self, size: int) -> bytes:
-        return self.transcript.read(self._position, size)
 
-    def _wait(self, size: int, timeout: float | None) -> bytes:
-        """Wait for output behind everything that is there."""
-        until = None if timeout is None else time.monotonic() + timeout
-        waker = threading.Event()
-        self.transcript.watch(waker)
-        try:
-            while True:
-                waker.clear()
-                live = self.transcript.live
-                if data := self._next(size):
-                    return data
-                self.transcript.check()
-                if not live:
-                    self.flag_eof = True
-                    raise EOF(f"{self.name}: no live source and all output was read")
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TIMEOUT(f"{self.name}: nothing came within {timeout:g} s")
-                waker.wait(left)
-        finally:
-            self.transcript.unwatch(waker)
+def _no_coroutine(async_: bool, kw: dict[str, Any]) -> None:
+    if async_ or kw.pop("async", False):
+        raise UsageError("a console does not wait as a coroutine; use a thread, or wait_all")
+    if kw:
+        raise TypeError(f"Unknown keyword arguments: {kw}")

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from hil.uart.device_tests import Place
 from hil.uart.framing import Line
 from hil.uart.grammar_table import Kind, Row
 
@@ -12,8 +13,7 @@ from hil.uart.grammar_table import Kind, Row
 FINAL: frozenset[Kind] = frozenset({"halt", "exception"})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A line, or a part of one where messages are glued together, and what it means.
 
     Attributes:
@@ -44,3 +44,9 @@ class Event:
     def t(self) -> float | None:
         """When the line came, in seconds."""
         return self.line.t
+
+    @property
+    def place(self) -> Place:
+        """Where the line stands in the raw bytes."""
+        line = self.line
+        return Place(line.start, line.end, line.number, line.t)

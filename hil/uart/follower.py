@@ -7,8 +7,8 @@ from collections import deque
 from itertools import islice
 
 from hil.uart.events import FINAL, Event
+from hil.uart.prefilter import SkippingScanner
 from hil.uart.report_lines import Report
-from hil.uart.scanner import Scanner
 from hil.uart.stages import Boot
 from hil.uart.transcript import Recording
 
@@ -32,7 +32,7 @@ class BootFollower:
         self.rse = rse
         self.first_halt: Event | None = None
         self._offset = from_offset
-        self._scanner = Scanner(transcript.time_at, from_offset)
+        self._scanner = SkippingScanner(transcript.time_at, from_offset)
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
 
     def poll(self) -> list[Event]:

@@ -60,48 +60,78 @@ class Framer:
 
     def __init__(self, offset: int = 0) -> None:
         self._rest = bytearray()
-        self._start = offset
-        self._number = 0
+        #: Offset of the first byte that no line holds yet.
+        self.start = offset
+        #: Lines cut so far, which is the number of the next one.
+        self.number = 0
 
     @property
     def partial(self) -> Line | None:
         """The line that has begun but not ended, None if there is none."""
         if not self._rest:
             return None
-        end = self._start + len(self._rest)
-        return Line(normalise(bytes(self._rest)), None, self._start, end, self._number)
+        end = self.start + len(self._rest)
+        return Line(normalise(bytes(self._rest)), None, self.start, end, self.number)
 
     def feed(self, data: bytes, t: float | None = None) -> list[Line]:
         """Return the lines that end in `data`, which came at `t`."""
-        rest = self._rest
-        if rest and not rest.endswith(b"\r") and not _END.search(data):
-            rest += data
-            if len(rest) <= MAX_LINE:
-                return []
-        else:
-            rest += data
-        lines = []
-        at, size = 0, len(rest)
-        while at < size:
-            found = _LINE.match(rest, at)
-            if found is None and size - at <= MAX_LINE:
-                break
-            end = at + MAX_LINE if found is None else min(found.end(), at + MAX_LINE)
-            lines.append(self._line(bytes(rest[at:end]), t))
-            at = end
-        del rest[:at]
-        return lines
+        start, number = self.start, self.number
+        return _placed(self.cut(data), t, start, number)
 
     def finish(self, t: float | None = None) -> list[Line]:
         """Return what is left as a last line; the stream has ended."""
+        start, number = self.start, self.number
+        return _placed(self.cut_rest(), t, start, number)
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """Return the raw lines that end in `data`, one behind the other without a gap.
+
+        The first of them begins at `start`, and has the number `number`, as these were before.
+        """
+        rest = self._rest
+        waits = bool(rest) and not rest.endswith(b"\r")
+        rest += data
+        if waits and len(rest) <= MAX_LINE and not _END.search(data):
+            return []
+        # Behind the last of these ends no match fails, so that one call cuts all of it.
+        sure = max(rest.rfind(b"\n"), rest.rfind(b"\x04")) + 1
+        raws: list[bytes] = _LINE.findall(rest, 0, sure) if sure else []
+        if sure > MAX_LINE and max(map(len, raws)) > MAX_LINE:
+            raws, sure = [], 0
+        sure += self._cut_slowly(raws, sure)
+        del rest[:sure]
+        self.start += sure
+        self.number += len(raws)
+        return raws
+
+    def cut_rest(self) -> list[bytes]:
+        """Return what is left as a last raw line; the stream has ended."""
         if not self._rest:
             return []
-        line = self._line(bytes(self._rest), t)
+        raw = bytes(self._rest)
         self._rest.clear()
-        return [line]
+        self.start += len(raw)
+        self.number += 1
+        return [raw]
 
-    def _line(self, raw: bytes, t: float | None) -> Line:
-        line = Line(normalise(raw), t, self._start, self._start + len(raw), self._number)
-        self._start = line.end
-        self._number += 1
-        return line
+    def _cut_slowly(self, raws: list[bytes], at: int) -> int:
+        """Add the lines behind `at` that end for certain, or are too long; return their length."""
+        rest, begin, size = self._rest, at, len(self._rest)
+        while at < size:
+            # No line end is looked for farther away than a line may be long.
+            found = _LINE.match(rest, at, min(size, at + MAX_LINE + 1))
+            if found is None and size - at <= MAX_LINE:
+                break
+            end = at + MAX_LINE if found is None else min(found.end(), at + MAX_LINE)
+            raws.append(bytes(rest[at:end]))
+            at = end
+        return at - begin
+
+
+def _placed(raws: list[bytes], t: float | None, start: int, number: int) -> list[Line]:
+    lines = []
+    for raw in raws:
+        lines.append(Line(normalise(raw), t, start, start + len(raw), number))
+        start += len(raw)
+        number += 1
+    return lines

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.uart.device_tests import DeviceTest
 from hil.uart.events import Event
 from hil.uart.release_guess import ReleaseGuess
 from hil.uart.report_lines import Report
@@ -19,12 +20,16 @@ class LogReading:
     """What a UART log says. Line numbers count from 1, boots from 0.
 
     Attributes:
-        path: The log.
+        name: The log's path, or "-" for standard input.
         size: Its bytes.
         lines: Its lines.
         boots: Its boots, the first and the latest 1000 of them.
+        boot_count: How many boots it has.
+        banners: In how many of them a boot loader announced itself; a Release build's is silent.
         regression: Verdicts of tf-m-tests, over all boots.
         arch: Verdicts of psa-arch-tests, over all boots.
+        tests: The tests that were executed, in the order of the log, as many as are kept.
+        tests_left_out: How many tests are counted and not among `tests`.
         first_error: The first line of kind error, halt or exception.
         halt: The line after which nothing follows in the last boot.
         end_marker: "EOT" or "standby" if the last boot ended by itself.
@@ -39,12 +44,16 @@ class LogReading:
         verdict: What became of the firmware.
     """
 
-    path: Path
+    name: str
     size: int
     lines: int
     boots: tuple[Boot, ...]
+    boot_count: int
+    banners: int
     regression: SuiteResults
     arch: SuiteResults
+    tests: tuple[DeviceTest, ...]
+    tests_left_out: int
     first_error: Event | None
     halt: Event | None
     end_marker: str | None
@@ -57,3 +66,8 @@ class LogReading:
     wall_start: float | None
     findings: tuple[str, ...]
     verdict: Verdict
+
+    @property
+    def path(self) -> Path:
+        """Where the log is."""
+        return Path(self.name)

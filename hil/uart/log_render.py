@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from hil.uart.boot_errors import explain
+from hil.uart.boot_errors import decoded_as, explain
 from hil.uart.events import Event
 from hil.uart.log_reading import LogReading
+from hil.uart.log_text import shown
+from hil.uart.release_guess import ReleaseGuess
 from hil.uart.report_lines import MalformedReport, Report, SeedsReport, StateReport
 from hil.uart.stages import Boot
 from hil.uart.suites import SuiteResults
@@ -17,8 +18,6 @@ from hil.uart.suites import SuiteResults
 #: Boots, report lines and failed tests shown; the counts are exact beyond it.
 _SHOWN = 12
 _MAX_TEXT = 160
-#: A key of 32 bytes has 64 digits, a fingerprint 32: what is longer than 40 may be a secret.
-_LONG_HEX = re.compile(r"[0-9A-Fa-f]{41,}")
 
 
 def render(reading: LogReading) -> str:
@@ -27,8 +26,11 @@ def render(reading: LogReading) -> str:
 
 
 def _lines(reading: LogReading) -> Iterator[str]:
-    boots = f"{len(reading.boots)} boot{'' if len(reading.boots) == 1 else 's'}"
-    yield f"{reading.path}: {reading.size} bytes, {reading.lines} lines, {boots}"
+    boots = f"{reading.boot_count} boot{'' if reading.boot_count == 1 else 's'}"
+    if reading.banners < reading.boot_count:
+        boots += f", {reading.banners or 'none'} with lines of a boot loader"
+    yield f"{reading.name}: {reading.size} bytes, {reading.lines} lines, {boots}"
+    yield _row("result", reading.verdict.outcome.upper())
     yield _row("verdict", str(reading.verdict))
     yield _row("release", str(reading.release))
     if reading.chip_id is not None:
@@ -37,11 +39,7 @@ def _lines(reading: LogReading) -> Iterator[str]:
         began = datetime.fromtimestamp(reading.wall_start, UTC)
         yield _row("began", f"{began:%Y-%m-%d %H:%M:%S} UTC")
     yield from _boots(reading.boots)
-    release = reading.release.known
-    if reading.first_error is not None:
-        yield _row("first error", _place(reading.first_error, release))
-    if reading.halt is not None and reading.halt is not reading.first_error:
-        yield _row("halt", _place(reading.halt, release))
+    yield from _errors(reading)
     yield from _tests("tests", reading.regression)
     yield from _tests("psa-arch", reading.arch)
     for report in reading.reports[:_SHOWN]:
@@ -54,15 +52,22 @@ def _lines(reading: LogReading) -> Iterator[str]:
         yield _row("last line", f"{reading.last_line!r}{cut}")
 
 
+def _errors(reading: LogReading) -> Iterator[str]:
+    first, halt = reading.first_error, reading.halt
+    if first is not None:
+        yield _row("first error", _place(first, reading.release))
+    if halt is not None and halt is not first:
+        yield _row("halt", _place(halt, reading.release))
+    told = [decoded_as(event, reading.release) for event in (first, halt) if event is not None]
+    for text in dict.fromkeys(text for text in told if text):
+        yield _row("", text)
+    dump = next((boot.dump for boot in reversed(reading.boots) if boot.dump), None)
+    if dump:
+        yield _row("exception", "; ".join(f"{name} {value}" for name, value in dump.items()))
+
+
 def _row(name: str, text: str) -> str:
-    return f"  {name:<12}{_shown(text)}"
-
-
-def _shown(text: str) -> str:
-    """Return text that can do no harm on a terminal and holds no key."""
-    printable = "".join(c if c.isprintable() else "." for c in text)
-    hidden = _LONG_HEX.sub(lambda found: f"<{len(found[0])} digits hidden>", printable)
-    return hidden if len(hidden) <= 4 * _MAX_TEXT else hidden[: 4 * _MAX_TEXT - 3] + "..."
+    return f"  {name:<12}{shown(text, 4 * _MAX_TEXT)}"
 
 
 def _boots(boots: tuple[Boot, ...]) -> Iterator[str]:
@@ -84,7 +89,7 @@ def _boots(boots: tuple[Boot, ...]) -> Iterator[str]:
         yield _row(f"boot {boot.number + 1}", (stages or "no stage seen") + recovery + tests)
 
 
-def _place(event: Event, release: str | None) -> str:
+def _place(event: Event, release: ReleaseGuess) -> str:
     line = event.line
     at = "" if line.t is None else f", {line.t:.3f} s"
     return f"line {line.number + 1}, offset {line.start}{at}: {explain(event, release)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def open_source(kind: str, address: str, baud: int = 115200) -> Source:
 
     Args:
         kind: "serial", "tcp", "telnet" or "file".
-        address: A device path, `host:port`, or the path of a file that grows (it may appear later).
+        address: A device path or URL of pyserial (`rfc2217://host:port`, `socket://host:port`),
+            `host:port`, or the path of a file that grows (it may appear later).
         baud: Speed of a serial device.
 
     Raises:
@@ -37,6 +39,8 @@ def open_source(kind: str, address: str, baud: int = 115200) -> Source:
 def _open_serial(address: str, baud: int) -> Source:
     import serial
 
+    if "://" in address:
+        return _open_url(address, baud)
     try:
         port = serial.Serial(address, baud, timeout=0, exclusive=True)
     except serial.SerialException as error:
@@ -44,6 +48,27 @@ def _open_serial(address: str, baud: int) -> Source:
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{address}: {baud} baud cannot be set: {error}") from error
     return SerialSource(port)
+
+
+def _open_url(address: str, baud: int) -> Source:
+    import serial
+
+    from hil.uart.urls import url_source
+
+    try:
+        with warnings.catch_warnings():
+            # pyserial 3.5 uses names of `threading` that are going to disappear.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            port = serial.serial_for_url(address, baud, timeout=0)
+    except serial.SerialException as error:
+        raise DeviceError(
+            f"{address}: {error}",
+            operation="open console",
+            hint="check that the server runs, speaks this protocol, and that nobody else holds it",
+        ) from error
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{address}: {error}; expected e.g. rfc2217://host:port") from error
+    return url_source(port)
 
 
 def _serial_error(address: str, error: OSError) -> DeviceError:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from hil.uart.events import Event
 from hil.uart.grammar_table import RELEASES
 
+#: Rows that hold a version.
+_VERSIONS = frozenset({"89", "91", "95"})
 _SPOKEN = {"2.1": "2.1 or older", "2.2": "2.2.x", "2.3": "2.3 or later"}
 
 
@@ -25,17 +27,19 @@ class ReleaseGuess:
         generations: The code generations that can have printed this log.
         why: What the guess rests on.
         repaired: It prints lines of the repaired handshake, so that its codes are of "fixed".
+        forced: Somebody said so, whatever the log shows.
     """
 
     release: str | None
     generations: tuple[str, ...]
     why: str
     repaired: bool = False
+    forced: bool = False
 
     @property
     def known(self) -> str | None:
         """A release for error codes: the version, or the one generation that is possible."""
-        if self.repaired:
+        if self.repaired and not self.forced:
             return "fixed"
         if self.release:
             return self.release
@@ -56,9 +60,14 @@ class ReleaseGuess:
 
 
 class ReleaseEvidence:
-    """Collects what each line says about the release."""
+    """Collects what each line says about the release.
 
-    def __init__(self) -> None:
+    Args:
+        forced: The release that somebody knows better; None to find it in the log.
+    """
+
+    def __init__(self, forced: str | None = None) -> None:
+        self._forced = forced
         self._possible = set(RELEASES["all"])
         self._contradiction = ""
         self._deciding = ""
@@ -69,6 +78,8 @@ class ReleaseEvidence:
     def feed(self, event: Event) -> None:
         """Take a line."""
         number, values = event.row.number, event.values
+        if event.row.releases == "all" and number not in _VERSIONS:
+            return
         if number in ("91", "95"):
             self._runtime = (values[0] or "").removeprefix("v")
         elif number == "89":
@@ -87,6 +98,8 @@ class ReleaseEvidence:
 
     def _guess(self) -> ReleaseGuess:
         generations = tuple(sorted(self._possible))
+        if self._forced:
+            return ReleaseGuess(self._forced, generations, "as was asked for", forced=True)
         if self._runtime:
             return ReleaseGuess(self._runtime, generations, "the runtime prints it")
         if self._contradiction:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 VERSION = 1
 
@@ -101,8 +102,11 @@ def _parse(text: str) -> Report:
     if kind not in _FIELDS:
         raise ValueError(f"report {kind!r} is unknown; expected one of {', '.join(_FIELDS)}")
     pairs = [word.partition("=") for word in rest.split(" ")]
-    if tuple(name for name, _, _ in pairs) != _FIELDS[kind]:
-        raise ValueError(f"expected the fields {', '.join(_FIELDS[kind])} in this order")
+    found_names = [name for name, _, _ in pairs]
+    if tuple(found_names) != _FIELDS[kind]:
+        wrong = [n for n, is_there in zip_longest(_FIELDS[kind], found_names) if n != is_there]
+        what = f"no {wrong[0]}= in its place" if wrong[0] else "more than there should be"
+        raise ValueError(f"{what}; expected the fields {', '.join(_FIELDS[kind])} in this order")
     values = {name: value for name, _, value in pairs}
     rse = _decimal(values, "rse")
     if kind == "vhuk":

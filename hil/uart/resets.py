@@ -33,6 +33,8 @@ def ending_of(boot: Boot) -> Ending | None:
     if boot.exception is not None:
         # psa-arch-tests provoke panics, and count for themselves what came of them.
         return Ending("provoked" if on_purpose else "panicked", f"died: {boot.exception.text}")
+    if boot.ordered_reset:
+        return None
     if boot.halt is not None:
         return Ending("told", f"stopped at {boot.halt.text!r}")
     # A boot that went on after its provisioning was not reset by it.

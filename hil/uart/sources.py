@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Bytes asked for in one read; a pty or tty gives at most 4095 of them at a time.
 READ_SIZE = 65536
+#: A read that gave this much found a full tty: more is probably there.
+FULL_READ = 4095
 
 
 class Source:
@@ -36,6 +38,11 @@ class Source:
     def fileno(self) -> int | None:
         """Return what to select on, None for a source that must be looked at now and then."""
         raise NotImplementedError
+
+    @property
+    def writer(self) -> int | None:
+        """The descriptor that is written to, where it is another one than `fileno`."""
+        return None
 
     def read(self) -> bytes | None:
         """Return what came; None if nothing did, b"" at the end; OSError if it vanished."""

@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts of the test suites that run on the device: tf-m-tests regression and psa-arch-tests."""
+"""Verdicts of the test suites that run on the device, and what they have in common."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 
-from hil.uart.events import Event
+from hil.uart.device_tests import Began, DeviceTest, Ended, Place, Room
 
 #: Failed tests that are kept with their reason; the counts are exact beyond it.
 MAX_FAILURES = 200
-#: Reports of psa-arch-tests that are compared with the verdicts seen.
-_MAX_REPORTS = 50
-#: Digits of a number that are believed.
-_DIGITS = 9
-#: Lines of such a report.
-_TOTALS = ("TESTS", "PASSED", "SIM ERROR", "FAILED", "SKIPPED")
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,8 @@ class SuiteResults:
         areas: Areas whose suites ended ("Secure", "Non-secure", "MCUBOOT").
         open_area: Area that began and did not end.
         findings: Failures that a summary tells of and that are not among the counts.
-        gaps: Totals of a suite's own report that differ from what the log holds.
+        gaps: Totals of a suite's own report that differ from what the log holds, and tests that
+            have no verdict although another one began after them.
     """
 
     passed: int = 0
@@ -74,17 +72,31 @@ class SuiteResults:
 
 
 class SuiteTally:
-    """Counts verdicts as they come."""
+    """Counts verdicts as they come.
 
-    def __init__(self) -> None:
+    Args:
+        boot: Number of the boot whose tests it counts first.
+        room: How many tests may be kept with their place.
+    """
+
+    framework = ""
+
+    def __init__(self, boot: int = 0, room: Room | None = None) -> None:
+        self.boot = boot
+        self._room = room or Room()
         self._counts = {"PASSED": 0, "FAILED": 0, "SKIPPED": 0}
         self._failures: list[TestFailure] = []
         self._interrupted: list[str] = []
         self._areas: list[str] = []
         self._open_area: str | None = None
-        self._running: str | None = None
+        self._running: Began | None = None
         self._findings: dict[str, None] = {}
+        self._lost: list[str] = []
+        self._suite = ""
         self._why = ""
+        self._where = ""
+        #: The tests that ended, in the order in which they did.
+        self.records: list[DeviceTest] = []
 
     def results(self) -> SuiteResults:
         """Return the counts so far."""
@@ -93,153 +105,135 @@ class SuiteTally:
             self._counts["FAILED"],
             self._counts["SKIPPED"],
             tuple(self._failures),
-            self._running,
+            self._running.test if self._running is not None else None,
             tuple(self._interrupted),
             tuple(self._areas),
             self._open_area,
             tuple(self._findings),
-            self._gaps(),
+            (*self._gaps(), *self._lost),
         )
+
+    def running(self, end: Place | None) -> DeviceTest | None:
+        """Return the test that has begun and not ended, as if it ended at `end`."""
+        if self._running is None:
+            return None
+        return self._record(self._running, "RUNNING", "the log ends in it", "", end)
+
+    def cut_record(self, at: Place) -> DeviceTest | None:
+        """Return the test that a reset at `at` cut off, None if none was running."""
+        if self._running is None:
+            return None
+        return self._record(self._running, "CUT", "a reset cut it off", "", at)
+
+    def cut_off(self, at: Place) -> None:
+        """Note that the device was reset: what was running will not finish."""
+        if self._running is not None:
+            if len(self._interrupted) < MAX_FAILURES:
+                self._interrupted.append(self._running.test)
+            cut = self.cut_record(Place(at.start, at.start, at.number, at.t))
+            if cut is not None and self._room.take():
+                self.records.append(cut)
+        self._running = None
+
+    def _gaps(self) -> Iterable[str]:
+        return ()
 
     def _find(self, text: str) -> None:
         """Note a failure that a summary tells of, each once."""
         if len(self._findings) < MAX_FAILURES:
             self._findings[text] = None
 
-    def _gaps(self) -> tuple[str, ...]:
-        return ()
+    def _begin(self, test: str, at: Place) -> None:
+        if self._running is not None:
+            self._lose(self._running, at)
+        self._running = Began(test, at, self.boot)
+        self._why = self._where = ""
 
-    def boot_began(self) -> None:
-        """Note that the device was reset: what was running will not finish."""
-        if self._running is not None and len(self._interrupted) < MAX_FAILURES:
-            self._interrupted.append(self._running)
-        self._running = self._open_area = None
+    def _lose(self, began: Began, at: Place) -> None:
+        """Note a test whose verdict is not in the log."""
+        why = "its verdict is not in the log"
+        if len(self._lost) < MAX_FAILURES:
+            self._lost.append(f"test {began.test} began and has no verdict")
+        if self._room.take():
+            end = Place(at.start, at.start, at.number, at.t)
+            self.records.append(self._record(began, "LOST", why, "", end))
 
-    def _begin(self, test: str) -> None:
-        self._running, self._why = test, ""
-
-    def _verdict(self, test: str, verdict: str, why: str) -> None:
+    def _verdict(self, test: str, verdict: Ended, at: Place, why: str, where: str) -> None:
         self._counts[verdict] += 1
         if verdict == "FAILED" and len(self._failures) < MAX_FAILURES:
-            self._failures.append(TestFailure(test, why or "no reason in the log"))
-        self._running = None
+            both = ": ".join(text for text in (why, where) if text)
+            self._failures.append(TestFailure(test, both or "no reason in the log"))
+        began, self._running = self._running, None
+        if self._room.take():
+            known = began or Began(test, at, self.boot)
+            self.records.append(self._record(known, verdict, why, where, at))
+
+    def _record(
+        self, began: Began, verdict: Ended, why: str, where: str, end: Place | None
+    ) -> DeviceTest:
+        start, last = began.at, end or began.at
+        return DeviceTest(
+            self.framework,
+            self._open_area or "",
+            self._suite,
+            began.test,
+            verdict,
+            why,
+            where,
+            began.boot,
+            start.number,
+            start.start,
+            last.end,
+            start.t,
+            None if last.t is None or start.t is None else last.t - start.t,
+        )
 
 
-class RegressionTally(SuiteTally):
-    """Verdicts of tf-m-tests, by test id; the prose differs between releases."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._suite = ""
-        #: Suites in which a test failed; their own "FAILED" is no news.
-        self._failed_suites: set[str] = set()
-
-    def feed(self, event: Event) -> None:
-        """Take a line of kind "test"."""
-        number, values = event.row.number, event.values
-        if number == "T2":
-            self._begin(values[0] or "")
-        elif number == "T7":
-            self._why = ": ".join(value for value in values if value)
-        elif number == "T8":
-            self._why = f"{self._why} {values[0]}".strip()
-            self._find(f"{self._suite or 'a suite'}: {values[0]}")
-        elif number == "T3":
-            self._suite = values[1] or values[0] or ""
-        elif number == "T1":
-            self._verdict(values[0] or "", values[1] or "FAILED", self._why)
-            if values[1] == "FAILED":
-                self._failed_suites.add(self._suite)
-        elif number == "T6":
-            self._suite_verdict(self._suite, values[0])
-        elif number == "T9":
-            self._suite_verdict(values[1] or values[0] or "", values[2])
-        elif number == "T4":
-            self._open_area = values[0]
-        elif number == "T5":
-            self._areas.append(values[0] or "")
-            self._open_area = None
-
-    def _suite_verdict(self, suite: str, verdict: str | None) -> None:
-        """A suite counts its own verdicts: one of them may have been lost on the UART."""
-        if verdict == "FAILED" and suite not in self._failed_suites:
-            self._failed_suites.add(suite)
-            name = f"test suite {suite}" if suite else "a test suite"
-            self._find(f"{name} says FAILED, and no failed test of it is in the log")
-
-
-@dataclass
-class _ArchReport:
-    """What psa-arch-tests say of a suite at its end, and what the log said until then.
-
-    A suite whose tests reset the chip goes on after the reset, and a suite that somebody reset
-    begins anew: the report counts the verdicts since the last report or since the last reset.
-    """
-
-    suite: str
-    seen: tuple[Counter[str], ...]
-    totals: dict[str, int] = field(default_factory=dict)
-
-    def gap(self) -> str | None:
-        """Return how the report differs from the verdicts in the log, None if it does not."""
-        if missing := [name for name in _TOTALS if name not in self.totals]:
-            return f"the report of {self.suite} lacks TOTAL {', '.join(missing)}"
-        if any(all(counts[n] == self.totals[n] for n in _TOTALS) for counts in self.seen):
-            return None
-        name = next(n for n in _TOTALS if self.seen[0][n] != self.totals[n])
-        told = f"the report of {self.suite} counts {self.totals[name]} {name}"
-        return f"{told}, the log holds {self.seen[0][name]}"
-
-
-class ArchTally(SuiteTally):
-    """Verdicts of psa-arch-tests, by test number; a "SIM ERROR" is a failure."""
+class Totals:
+    """Adds up what tests said in several boots, one after the other."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._reports: list[_ArchReport] = []
-        self._in_report = False
-        self._since_report: Counter[str] = Counter()
-        self._since_reset: Counter[str] = Counter()
+        self._passed = self._failed = self._skipped = 0
+        self._failures: list[TestFailure] = []
+        self._interrupted: list[str] = []
+        self._areas: list[str] = []
+        self._findings: dict[str, None] = {}
+        self._gaps: dict[str, None] = {}
 
-    def boot_began(self) -> None:
-        """Note that the device was reset: what was running will not finish."""
-        super().boot_began()
-        self._since_reset.clear()
-        self._in_report = False
+    def copy(self) -> Totals:
+        """Return the same sums, to which can be added without a change of these."""
+        return deepcopy(self)
 
-    def feed(self, event: Event) -> None:
-        """Take a line of kind "test"."""
-        number, values = event.row.number, event.values
-        if number == "A5":
-            self._total(values[0] or "", int((values[1] or "0")[:_DIGITS]))
-            return
-        self._in_report = False
-        if number == "A2":
-            self._open_area = values[0]
-        elif number == "A3":
-            self._begin(values[0] or "")
-        elif number == "A4":
-            for counts in (self._since_report, self._since_reset):
-                counts.update(("TESTS", values[0] or "FAILED"))
-            verdict = "FAILED" if values[0] == "SIM ERROR" else values[0] or "FAILED"
-            why = f"{values[0]} code {values[1]}" if values[1] else values[0] or ""
-            self._verdict(self._running or "?", verdict, why)
+    def add(self, results: SuiteResults) -> None:
+        """Take the results of a boot that another one followed."""
+        self._passed += results.passed
+        self._failed += results.failed
+        self._skipped += results.skipped
+        _fill(self._failures, results.failures)
+        cut = (*results.interrupted, *([results.running] if results.running else ()))
+        _fill(self._interrupted, cut)
+        _fill(self._areas, results.areas)
+        for kept, new in ((self._findings, results.findings), (self._gaps, results.gaps)):
+            kept.update(dict.fromkeys(islice(new, max(0, MAX_FAILURES - len(kept)))))
 
-    def _total(self, name: str, count: int) -> None:
-        if not self._in_report:
-            self._in_report = True
-            seen = (self._since_report.copy(), self._since_reset.copy())
-            if len(self._reports) < _MAX_REPORTS:
-                self._reports.append(_ArchReport(self._open_area or "a suite", seen))
-            self._since_report.clear()
-            self._since_reset.clear()
-            if self._open_area is not None:
-                self._areas.append(self._open_area)
-                self._open_area = None
-        report = self._reports[-1]
-        report.totals[name] = count
-        if name in ("FAILED", "SIM ERROR") and count and not any(c[name] for c in report.seen):
-            self._find(f"the report of {report.suite} counts {count} {name}, the log holds none")
+    def with_last(self, last: SuiteResults) -> SuiteResults:
+        """Return the sum of all boots, the last of which goes on."""
+        return SuiteResults(
+            self._passed + last.passed,
+            self._failed + last.failed,
+            self._skipped + last.skipped,
+            (*self._failures, *last.failures)[:MAX_FAILURES],
+            last.running,
+            (*self._interrupted, *last.interrupted)[:MAX_FAILURES],
+            (*self._areas, *last.areas)[:MAX_FAILURES],
+            last.open_area,
+            tuple(dict.fromkeys((*self._findings, *last.findings)))[:MAX_FAILURES],
+            tuple(dict.fromkeys((*self._gaps, *last.gaps)))[:MAX_FAILURES],
+        )
 
-    def _gaps(self) -> tuple[str, ...]:
-        return tuple(gap for report in self._reports if (gap := report.gap()))
+
+_T = TypeVar("_T")
+
+
+def _fill(kept: list[_T], new: Iterable[_T]) -> None:
+    kept.extend(islice(new, max(0, MAX_FAILURES - len(kept))))

@@ -62,9 +62,38 @@ class TimeIndex:
     def wall_at(self, offset: int) -> float | None:
         """Return the same moment in seconds since 1970."""
         nanoseconds = self._find(offset)
-        if nanoseconds is None:
-            return None
+        return None if nanoseconds is None else self.wall_of(nanoseconds)
+
+    def wall_of(self, nanoseconds: int) -> float:
+        """Return a moment of the monotonic clock in seconds since 1970."""
         return (self._wall + nanoseconds - self._monotonic) / 1e9
+
+    def due_before(self, offset: int, size: int, t: float) -> int:
+        """Return how many of `size` bytes from `offset` on belong to reads up to `t` seconds."""
+        limit = int(t * 1e9)
+        at = offset
+        while at < offset + size:
+            when = self._find(at)
+            if when is not None and when > limit:
+                break
+            at = self._end_of_burst(at, offset + size)
+        return min(at, offset + size) - offset
+
+    def _end_of_burst(self, offset: int, limit: int) -> int:
+        """Return where the burst that holds `offset` ends, at most `limit`."""
+        place = bisect_right(self._offsets, offset)
+        if place < len(self._offsets):
+            return self._offsets[place]
+        # The last one of its block: the next block tells, if there is one.
+        low, high = offset, limit
+        when = self._find(offset)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._find(middle) == when:
+                low = middle
+            else:
+                high = middle - 1
+        return low + 1
 
     def close(self) -> None:
         """Release the file."""

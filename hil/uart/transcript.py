@@ -5,7 +5,8 @@ Two files: `NAME.log` holds the raw bytes and nothing else; `NAME.idx` holds a h
 
     "HILIDX1\n" | wall clock, ns since 1970 | monotonic clock at the same moment, ns | reserved
 
-and one record of 16 bytes a read: monotonic ns, offset of the read's first byte in `NAME.log`. All
+and one record of 16 bytes for each burst: monotonic ns, offset of its first byte in `NAME.log`. A
+burst is what was read at once, or within a millisecond; its time is that of its last read. All
 numbers are unsigned 64-bit little-endian. Records are only ever appended, the log's bytes before
 their record, so that both files can be read while they grow and after a kill: a truncated last
 record is ignored, bytes without a record of their own count to the record before them.
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from hil.errors import DeviceError, UsageError
 from hil.uart.time_index import HEADER, MAGIC, RECORD, TimeIndex
+from hil.uart.waker import Waker
 
 _FULL = "the UART's output is lost from there on; free space on the disk of the run records"
 
@@ -30,11 +32,13 @@ class Recording:
     Args:
         path: The raw bytes; times come from the `.idx` file beside it, where there is one.
         name: Name of the console in messages; by default the file's name without its suffix.
+        end: Where it is taken to end; by default where the file does.
     """
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
+    def __init__(self, path: Path, name: str | None = None, *, end: int | None = None) -> None:
         self.path = path
         self.name = name or path.stem
+        self._end = end
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._times = TimeIndex(index_path(path))
         self._lock = threading.Lock()
@@ -42,7 +46,8 @@ class Recording:
     @property
     def size(self) -> int:
         """Number of bytes that can be read."""
-        return os.fstat(self._fd).st_size
+        size = os.fstat(self._fd).st_size
+        return size if self._end is None else min(size, self._end)
 
     @property
     def live(self) -> bool:
@@ -61,6 +66,8 @@ class Recording:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset` on; b"" behind the end."""
+        if self._end is not None:
+            size = max(0, min(size, self._end - offset))
         return os.pread(self._fd, size, offset)
 
     def time_at(self, offset: int) -> float | None:
@@ -73,10 +80,15 @@ class Recording:
         with self._lock:
             return self._times.wall_at(offset)
 
-    def watch(self, waker: threading.Event) -> None:
+    def due_before(self, offset: int, size: int, t: float) -> int:
+        """Return how many of `size` bytes from `offset` on had come at `t`, monotonic seconds."""
+        with self._lock:
+            return self._times.due_before(offset, size, t)
+
+    def watch(self, waker: Waker) -> None:
         """Have `waker` set at every change from now on; clear it before looking, then wait."""
 
-    def unwatch(self, waker: threading.Event) -> None:
+    def unwatch(self, waker: Waker) -> None:
         """Stop what `watch` started."""
 
     def check(self) -> None:
@@ -121,7 +133,9 @@ class Transcript(Recording):
         self._size = 0
         self._live = False
         self._failure: str | None = None
-        self._wakers: tuple[threading.Event, ...] = ()
+        #: Offset and time of the latest burst.
+        self._latest = (-1, 0)
+        self._wakers: tuple[Waker, ...] = ()
         self._waker_lock = threading.Lock()
         #: Bytes that came but could not be stored.
         self.lost = 0
@@ -148,11 +162,11 @@ class Transcript(Recording):
         return self._failure
 
     def append(self, data: bytes, t: int | None = None) -> None:
-        """Store what one read gave, then wake who waits.
+        """Store one burst, then wake who waits.
 
         Args:
             data: The bytes; stored as they are.
-            t: Monotonic time of the read in ns; now by default.
+            t: Monotonic time of its last read in ns; now by default.
 
         Raises:
             OSError: They could not all be stored; the transcript has failed and takes no more.
@@ -161,25 +175,48 @@ class Transcript(Recording):
             self.lost += len(data)
             return
         at = time.monotonic_ns() if t is None else t
+        begin = self._size
         stored = 0
         try:
             while stored < len(data):
                 stored += os.write(self._log_fd, data[stored:] if stored else data)
-            os.write(self._index_fd, RECORD.pack(at, self._size))
         except OSError as error:
-            self.lost += len(data) - stored
-            self._failure = f"cannot write {self.path}: {error.strerror}"
+            self._fail(error, len(data) - stored)
             raise
         finally:
+            self._latest = (begin, at)
             self._size += stored
             self._wake()
+        # Who waits is woken first: until this record is written, `_latest` stands for it.
+        try:
+            os.write(self._index_fd, RECORD.pack(at, begin))
+        except OSError as error:
+            self._fail(error, 0)
+            raise
 
-    def watch(self, waker: threading.Event) -> None:
+    def time_at(self, offset: int) -> float | None:
+        """Return when the byte at `offset` was read, in seconds of the monotonic clock."""
+        begin, at = self._latest
+        return at / 1e9 if offset >= begin >= 0 else super().time_at(offset)
+
+    def wall_at(self, offset: int) -> float | None:
+        """Return when the byte at `offset` was read, in seconds since 1970."""
+        begin, at = self._latest
+        if offset >= begin >= 0:
+            return self._times.wall_of(at)
+        return super().wall_at(offset)
+
+    def _fail(self, error: OSError, lost: int) -> None:
+        self.lost += lost
+        self._failure = f"cannot write {self.path}: {error.strerror}"
+        self._wake()
+
+    def watch(self, waker: Waker) -> None:
         """Have `waker` set at every change from now on; clear it before looking, then wait."""
         with self._waker_lock:
             self._wakers += (waker,)
 
-    def unwatch(self, waker: threading.Event) -> None:
+    def unwatch(self, waker: Waker) -> None:
         """Stop what `watch` started."""
         with self._waker_lock:
             self._wakers = tuple(w for w in self._wakers if w is not waker)
@@ -193,8 +230,7 @@ class Transcript(Recording):
 
     def _wake(self) -> None:
         for waker in self._wakers:
-            if not waker.is_set():
-                waker.set()
+            waker.set()
 
 
 def index_path(path: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from hil.uart.boot_errors import explain
 from hil.uart.events import Event
+from hil.uart.release_guess import ReleaseGuess
 from hil.uart.resets import ending_of, nothing_follows, tests_ended, told
 from hil.uart.scanner import Scanner
 from hil.uart.stages import Boot
@@ -31,12 +32,31 @@ VerdictClass = Literal[
     "empty",
 ]
 
+Outcome = Literal["passed", "failed", "refused", "incomplete", "no output", "foreign"]
+
+#: A run is complete only with its own end marker: whatever ends without one is incomplete.
+OUTCOMES: dict[VerdictClass, Outcome] = {
+    "completed": "passed",
+    "failed": "failed",
+    "refused": "refused",
+    "halted": "incomplete",
+    "panicked": "incomplete",
+    "resets": "incomplete",
+    "running": "incomplete",
+    "stopped": "incomplete",
+    "foreign": "foreign",
+    "empty": "no output",
+}
+
 #: Errors that mean that an image was not accepted.
 _REFUSALS = frozenset({"35b", "46", "47", "48", "73", "74", "75", "76", "79"})
 #: Those that say why.
 _REASONS = frozenset({"74", "75", "79"})
 #: Verdicts that nothing went wrong.
 _WELL = ("completed", "running")
+#: What the lines of MCUboot leave open.
+_ANY_FAULT = "it reads the same for a bad signature, hash, key or header and for an old version"
+_NO_HEADER = "no image header was found: the slot is empty (all FF), or the header is damaged"
 #: Findings that a sentence names.
 _SHOWN = 3
 #: A larger share of bytes that no UART log is made of makes a log foreign.
@@ -57,6 +77,11 @@ class Verdict:
 
     kind: VerdictClass
     sentence: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict for those who only ask whether it is good."""
+        return OUTCOMES[self.kind]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.sentence}"
@@ -109,7 +134,7 @@ def _with_earlier_boots(verdict: Verdict, boots: tuple[Boot, ...], count: int) -
 
 
 def _of_boot(boot: Boot, scanner: Scanner) -> Verdict:
-    release = scanner.release.guess().known
+    release = scanner.release.guess()
     tests = (scanner.regression.results(), scanner.arch.results())
     failures = "; ".join(_failures(results) for results in tests if results.bad)
     also = f"; before that, {failures}" if failures else ""
@@ -124,7 +149,8 @@ def _of_boot(boot: Boot, scanner: Scanner) -> Verdict:
         where = "the tests ended" if ended and not _under_way(boot) else open_end.sentence
         return Verdict("failed", f"{where}, {failures}")
     if ended and _under_way(boot) is None:
-        gaps = "; ".join(scanner.arch.results().gaps[:_SHOWN])
+        found = [gap for results in tests for gap in results.gaps]
+        gaps = "; ".join(found[:_SHOWN])
         if gaps:
             text = f"the tests ended, but not all of them are in the log: {gaps}"
             return Verdict("stopped", text)
@@ -151,7 +177,7 @@ def _end_marker(end: Event) -> str:
     return "EOT" if end.row.number == "110" else "standby"
 
 
-def _of_halt(boot: Boot, halt: Event, release: str | None) -> Verdict:
+def _of_halt(boot: Boot, halt: Event, release: ReleaseGuess) -> Verdict:
     refusals = [e for e in (halt, *boot.errors) if e.row.number in _REFUSALS]
     if refusals:
         who = "BL2" if boot.at("BL2") else "BL1_2" if boot.at("BL1_2") else "BL1_1"
@@ -160,7 +186,10 @@ def _of_halt(boot: Boot, halt: Event, release: str | None) -> Verdict:
             # A reason that stands right before "not valid" is the reason for that.
             why = [e.text for e in refusals[-2:-1] if e.row.number in _REASONS]
             reasons = dict.fromkeys((*why, refusals[-1].text, explain(halt, release)))
-            return Verdict("refused", f"{who} refused {image}: {'; '.join(reasons)}")
+            told = "; ".join(reasons)
+            if halt.row.number == "76" and not why:
+                told += f"; {_ANY_FAULT if boot.slot is not None else _NO_HEADER}"
+            return Verdict("refused", f"{who} refused {image}: {told}")
     return Verdict("halted", f"nothing follows {explain(halt, release)!r}")
 
 

@@ -10,7 +10,6 @@ capture, so a waiter that was held up itself does not blame the device.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,11 +17,15 @@ from dataclasses import dataclass
 from hil.uart.boot_errors import explain_halt
 from hil.uart.events import Event
 from hil.uart.follower import BootFollower
+from hil.uart.guard import FatalOutputError, Guard
 from hil.uart.report_lines import Report
 from hil.uart.stages import STAGES, Boot, StageTime
+from hil.uart.waker import wait_until
 
 #: Seconds between two questions whether the devices live, while nothing else happens.
 ALIVE_INTERVAL = 0.25
+#: Seconds between two looks at the output of the devices, however much they say.
+STEP_INTERVAL = 0.04
 #: Seconds in which the last output of a device that died may still come in.
 LAST_WORDS = 0.5
 
@@ -39,7 +42,8 @@ class BootResult:
         reached: The awaited and other stages that were reached, oldest first; after an unexpected
             reset those of the last boot only.
         failed_stage: The stage that was awaited when it ended, None after success.
-        reason: "" after success; "budget", "halt", "exception", "eof", "dead" or "resets".
+        reason: "" after success; "budget", "halt", "exception", "eof", "dead", "resets" or
+            "stopped" (another RSE ended the wait of all).
         detail: The reason in words.
         last_line: The text that came last.
         halt_line: The line after which nothing follows, None if there is none.
@@ -83,6 +87,8 @@ def wait_stages(
     start: float | None = None,
     alive: Callable[[int], str | None] | None = None,
     max_resets: int = 3,
+    guard: Guard | None = None,
+    recorded: bool = False,
 ) -> dict[int, BootResult]:
     """Wait until every RSE has reached every stage that has a budget, or cannot any more.
 
@@ -92,6 +98,9 @@ def wait_stages(
         start: When the RSEs were let go, by `time.monotonic`; now by default.
         alive: Returns a sentence once the device of an RSE is dead, None while it lives.
         max_resets: Unexpected resets (none of them behind a provisioning step) that are borne.
+        guard: Its fail-fast patterns end the wait for all: of the RSE that said it with "halt".
+        recorded: What follows comes from recordings, at whose end only the recording is over: the
+            awaited stage was not reached in time, and nothing is known of the console.
 
     Raises:
         DeviceError: The output of an RSE could not be stored.
@@ -99,25 +108,35 @@ def wait_stages(
     """
     began = time.monotonic() if start is None else start
     machines = {
-        rse: _Machine(follower, budgets, began, alive, max_resets)
+        rse: _Machine(follower, budgets, began, alive, max_resets, recorded=recorded)
         for rse, follower in followers.items()
     }
-    waker = threading.Event()
-    for follower in followers.values():
-        follower.transcript.watch(waker)
-    try:
-        while True:
-            waker.clear()
-            waiting = [machine for machine in machines.values() if not machine.step()]
-            if not waiting:
-                break
-            left = min(machine.deadline for machine in waiting) - time.monotonic()
-            if alive is not None:
-                left = min(left, ALIVE_INTERVAL)
-            waker.wait(max(0.0, left))
-    finally:
-        for follower in followers.values():
-            follower.transcript.unwatch(waker)
+    waiting = list(machines.values())
+    last = 0.0
+
+    def step() -> bool:
+        # Times are those of the capture, so that nothing is lost by looking less often.
+        nonlocal last
+        time.sleep(max(0.0, last + STEP_INTERVAL - time.monotonic()))
+        last = time.monotonic()
+        waiting[:] = [machine for machine in waiting if not machine.step()]
+        if guard is not None:
+            try:
+                guard.check()
+            except FatalOutputError as error:
+                for machine in waiting:
+                    machine.stop(error)
+                waiting.clear()
+        return not waiting
+
+    def wake_at() -> float:
+        deadline = min(machine.deadline for machine in waiting)
+        return deadline if alive is None else min(deadline, time.monotonic() + ALIVE_INTERVAL)
+
+    watched = [f.transcript for f in followers.values()]
+    if guard is not None:
+        watched += [t for t in guard.transcripts if t not in watched]
+    wait_until(step, watched, None, wake_at)
     return {rse: machine.result() for rse, machine in machines.items()}
 
 
@@ -131,6 +150,8 @@ class _Machine:
         start: float,
         alive: Callable[[int], str | None] | None,
         max_resets: int,
+        *,
+        recorded: bool,
     ) -> None:
         if unknown := [stage for stage in budgets if str(stage) not in STAGES]:
             raise ValueError(f"unknown stages {unknown}; expected some of {', '.join(STAGES)}")
@@ -141,6 +162,7 @@ class _Machine:
         self._since = start
         self._alive = alive
         self._max_resets = max_resets
+        self._recorded = recorded
         self._awaited: str | None = None
         self._reached: dict[str, StageTime] = {}
         self._times: dict[str, float] = {}
@@ -170,6 +192,14 @@ class _Machine:
         if self._reason is None and now >= self.deadline:
             self._end("budget", self._late(), self.deadline)
         return self._reason is not None
+
+    def stop(self, error: FatalOutputError) -> None:
+        """Wait no more: some RSE said what none may ever say."""
+        at = time.monotonic() if error.t is None else error.t
+        if error.console == self._follower.transcript.name:
+            self._end("halt", f"fail-fast pattern {error.pattern!r}: {error.line}", at)
+        else:
+            self._end("stopped", f"the wait was ended by {error.console}: {error.line!r}", at)
 
     def result(self) -> BootResult:
         """Return how it ended."""
@@ -243,6 +273,8 @@ class _Machine:
             self._dead_since = self._dead_since or now
             if self._follower.ended or now - self._dead_since >= LAST_WORDS:
                 self._end("dead", sentence, now)
+        elif self._follower.ended and self._recorded:
+            self._end("budget", f"{self._late()}: the recording ends", self.deadline)
         elif self._follower.ended:
             # The console's end is often seen first; the reason for it is worth a moment.
             self._ended_since = self._ended_since or now

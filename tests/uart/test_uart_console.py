@@ -22,6 +22,7 @@ from hil.uart.capture import Capture
 from hil.uart.console import Console
 from hil.uart.opening import open_source
 from hil.uart.transcript import Recording, Transcript
+from hil.uart.waker import Waker
 
 if TYPE_CHECKING:
     from conftest import Uart
@@ -171,7 +172,7 @@ def test_seek(console: Console, uart: Uart) -> None:
 
 
 class _Scripted:
-    """A live transcript whose bytes come one chunk at each wait."""
+    """A live transcript of which one more chunk is there each time that it is looked at."""
 
     name = "scripted"
     failure = None
@@ -179,20 +180,28 @@ class _Scripted:
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks = chunks
         self._there = b""
+        self._wakers: list[Waker] = []
 
     @property
     def live(self) -> bool:
         return bool(self._chunks)
 
+    @property
+    def size(self) -> int:
+        if self._chunks:
+            self._there += self._chunks.pop(0)
+        for waker in self._wakers:
+            waker.set()
+        return len(self._there)
+
     def read(self, offset: int, size: int) -> bytes:
         return self._there[offset : offset + size]
 
-    def watch(self, waker: threading.Event) -> None:
-        if self._chunks:
-            self._there += self._chunks.pop(0)
+    def watch(self, waker: Waker) -> None:
+        self._wakers.append(waker)
 
-    def unwatch(self, waker: threading.Event) -> None:
-        pass
+    def unwatch(self, waker: Waker) -> None:
+        self._wakers.remove(waker)
 
     def check(self) -> None:
         pass

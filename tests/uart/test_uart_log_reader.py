@@ -220,8 +220,8 @@ def test_psa_arch_verdicts(tmp_path: Path) -> None:
     reading = read_log(path)
     assert (reading.arch.passed, reading.arch.failed, reading.arch.skipped) == (1, 2, 1)
     assert [(f.test, f.why) for f in reading.arch.failures] == [
-        ("202", "FAILED code 0x0000002E"),
-        ("204", "SIM ERROR code 0x0000001A"),
+        ("202", "FAILED code 0x0000002E: check 1: y"),
+        ("204", "SIM ERROR code 0x0000001A: check 1: y"),
     ]
     assert (reading.verdict.kind, reading.end_marker) == ("failed", "standby")
 

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passing over output that no row of the grammar can match, without cutting it into lines.
+
+Most of a long log is of no meaning for the boot. What each row of the grammar begins with is known,
+so a few searches over a block, at a gigabyte per second, tell that none of its lines can match. The
+result is that of the scanner alone: a block in doubt goes through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from re import _constants as sre  # type: ignore[attr-defined]  # no public way to a parsed one
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+from hil.uart.events import Event
+from hil.uart.grammar_table import TABLE
+from hil.uart.reach import reach_of
+from hil.uart.scanner import Scanner
+
+#: Smaller pieces are cheaper to scan than to look through; blocks in doubt are cut down to PART.
+LEAST, PART = 512, 8192
+#: What a line is glued with where the one before it has no end: tags, and this.
+_GLUED = (b"[", b"FATAL ERROR: ")
+#: Bytes that hide where a line begins, or end it.
+_ODD = (b"\x00", b"\x1b", b"\x04")
+#: Where the last line with a text is looked for.
+_TAIL = 4096
+#: What a line without a text can consist of, and more.
+_BLANK = bytes(range(0x21)) + bytes(range(0x7F, 0x100))
+_SHORTEST, _LONGEST, _MOST = 3, 24, 64
+
+
+class SkippingScanner(Scanner):
+    """A scanner that passes over blocks of lines of which none can match.
+
+    Everything is as of the scanner alone but for `junk`, which counts only what was looked at.
+    """
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take the next bytes; return what they say."""
+        size = len(data)
+        if size < LEAST:
+            return super().feed(data)
+        if not any(odd in data for odd in _ODD):
+            first = data.find(b"\n")
+            # The last line with a text stays, because it is shown as what came last.
+            ended = data[max(0, size - _TAIL) : data.rfind(b"\n") + 1].rstrip(_BLANK)
+            last = ended.rfind(b"\n") + max(0, size - _TAIL)
+            if b"\n" in ended and last > first >= 0 and is_cold(data[first : last + 1]):
+                events = super().feed(data[: first + 1])
+                if self.partial is None:
+                    self._pass_over(data[first + 1 : last + 1])
+                    return events + super().feed(data[last + 1 :])
+                return events + super().feed(data[first + 1 :])
+        if size <= PART:
+            return super().feed(data)
+        events = []
+        for at in range(0, size, PART):
+            events += self.feed(data[at : at + PART])
+        return events
+
+    def _pass_over(self, lines: bytes) -> None:
+        count = lines.count(b"\n")
+        self._framer.start += len(lines)
+        self._framer.number += count
+        self.lines += count
+        self.size += len(lines)
+
+
+def is_cold(lines: bytes) -> bool:
+    """Return whether no line can match, none of them with odd bytes.
+
+    `lines` begins with the line feed before the first line.
+    """
+    return not any(all(test(lines) for test in tests) for tests in _tests())
+
+
+#: Says whether something may be in a block.
+_Test = Callable[[bytes], object]
+
+
+@cache
+def _tests() -> list[tuple[_Test, ...]]:
+    """Return tests of a block: if all tests of a tuple say so, one of its lines may match.
+
+    What is fast stands first: one byte is found at the speed of memory, a text by an expression
+    that begins with it, and which bytes a line can begin with before which texts.
+    """
+    anywhere: set[bytes] = set()
+    starts: set[bytes] = set()
+    texts: set[bytes] = set()
+    for row in TABLE:
+        pattern = row.pattern.encode()
+        beginnings = _beginnings(_parser.parse(pattern))
+        if min(map(len, beginnings)) >= _SHORTEST:
+            glued = {b for b in beginnings if b.startswith(_GLUED)}
+            anywhere |= {b for b in glued if b.startswith(b"[")}
+            texts |= {b"FATAL ERROR: " for b in glued if not b.startswith(b"[")}
+            starts |= beginnings - glued
+            continue
+        anchors = reach_of(re.compile(pattern)).anchors
+        if not anchors and b"\\x04" not in pattern:
+            # A row that could be anything: nothing is passed over.
+            anchors = (b"\n",)
+        anywhere |= {a for a in anchors if a.startswith(b"[")}
+        texts |= {a for a in anchors if not a.startswith(b"[")}
+    texts = {t for t in texts if not any(other in t for other in texts if other != t)}
+    starts = {s for s in starts if not any(t in s for t in texts)}
+    firsts = re.escape(b"".join(sorted({start[:1] for start in starts})))
+    return [
+        (_holds(b"["), re.compile(rb"\[" + _any_of(a[1:] for a in anywhere)).search),
+        # A CR that belongs to no CR LF can end a line.
+        (_holds(b"\r"), re.compile(rb"\r(?!\n)").search),
+        *((_holds(text[:1]), re.compile(re.escape(text)).search) for text in sorted(texts)),
+        (
+            re.compile(rb"\n(?=[" + firsts + rb"])").search,
+            re.compile(rb"\n" + _any_of(starts)).search,
+        ),
+    ]
+
+
+def _holds(byte: bytes) -> _Test:
+    return lambda lines: byte in lines
+
+
+def _beginnings(items: Any) -> frozenset[bytes]:
+    """Return texts of which each match begins with one."""
+    growing, ended = _grow(items, frozenset({b""}))
+    return growing | ended
+
+
+def _grow(items: Any, growing: frozenset[bytes]) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Continue beginnings by a sequence; return those that may grow on, and those that may not."""
+    ended: frozenset[bytes] = frozenset()
+    for op, value in items:
+        grown, stopped = _grow_by(op, value, growing)
+        ended |= stopped | {b for b in grown if len(b) >= _LONGEST}
+        growing = frozenset(b for b in grown if len(b) < _LONGEST)
+        if len(growing) + len(ended) > _MOST:
+            return frozenset(), ended | growing
+        if not growing:
+            break
+    return growing, ended
+
+
+def _grow_by(
+    op: Any, value: Any, growing: frozenset[bytes]
+) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Continue beginnings by one item."""
+    none: frozenset[bytes] = frozenset()
+    if op is sre.AT:
+        return growing, none
+    if op is sre.LITERAL:
+        return frozenset(b + bytes([value]) for b in growing), none
+    if op is sre.IN and all(kind is sre.LITERAL for kind, _ in value):
+        return frozenset(b + bytes([v]) for b in growing for _, v in value), none
+    if op is sre.SUBPATTERN:
+        return _grow(value[3], growing)
+    if op is sre.BRANCH:
+        results = [_grow(body, growing) for body in value[1]]
+        return none.union(*(g for g, _ in results)), none.union(*(e for _, e in results))
+    if op is sre.MAX_REPEAT and value[:2] == (0, 1):
+        inner, stopped = _grow(value[2], growing)
+        return growing | inner, stopped
+    if op is sre.MAX_REPEAT and value[0] == value[1] <= _LONGEST:
+        return _grow(list(value[2]) * value[0], growing)
+    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[0] > 0:
+        inner, stopped = _grow(value[2], growing)
+        return none, inner | stopped
+    return none, growing
+
+
+def _any_of(texts: Iterable[bytes]) -> bytes:
+    """Return one expression for many texts; common beginnings are looked at once."""
+    by_first: dict[bytes, set[bytes]] = {}
+    for text in texts:
+        if not text:
+            return b""
+        by_first.setdefault(text[:1], set()).add(text[1:])
+    branches = [re.escape(first) + _any_of(rest) for first, rest in sorted(by_first.items())]
+    if not branches:
+        return b"(?!)"
+    return branches[0] if len(branches) == 1 else b"(?:" + b"|".join(branches) + b")"
