@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import (
     BaseModel,
@@ -19,10 +22,12 @@ from pydantic import (
 
 from hil.errors import ImageError
 from hil.images.bl2_image import MAX_SECURITY_COUNTER
+from hil.images.fip import RSE_ALIGNMENT
+from hil.images.fip_uuids import BY_NAME
 from hil.images.mcuboot import Version
 
-RecipeKind = Literal["file", "mcuboot", "bl2", "provisioning"]
-RECIPES: tuple[RecipeKind, ...] = ("file", "mcuboot", "bl2", "provisioning")
+RecipeKind = Literal["file", "mcuboot", "bl2", "provisioning", "fip"]
+RECIPES: tuple[RecipeKind, ...] = ("file", "mcuboot", "bl2", "provisioning", "fip")
 
 #: Environment variables, ${NAME}, are none of these.
 _PLACEHOLDER = re.compile(r"(?<!\$)\{(.*?)\}")
@@ -44,6 +49,18 @@ def _version(value: str) -> str:
     except ImageError:
         raise ValueError(f'expected MAJOR.MINOR.REVISION[+BUILD], got "{value}"') from None
     return value
+
+
+def fip_kind(name: str) -> UUID:
+    """Return the UUID of an image of a FIP, given by fiptool's name or as UUID."""
+    if kind := BY_NAME.get(name):
+        return kind.uuid
+    try:
+        return UUID(name)
+    except ValueError:
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        hint = f"did you mean {near[0]}?" if near else "or a UUID"
+        raise ValueError(f"no image of a FIP is called {name!r} ({hint})") from None
 
 
 _NUMBER_SCHEMA = {
@@ -104,6 +121,30 @@ class ProvisioningRecipe(_Strict):
     policies: Policies = Policies()
 
 
+class FipRecipe(_Strict):
+    """A package of images as fiptool makes it, by itself or in the partitions of a GPT image."""
+
+    images: dict[str, Path] = Field(
+        min_length=1, description="file of each image, by fiptool's name (rse-bl2, ...) or UUID"
+    )
+    align: Number = Field(RSE_ALIGNMENT, description="of the offsets; a power of two")
+    gpt: Path | None = Field(
+        None, description="GPT image of the host that gets the package and is placed then"
+    )
+    partitions: list[str] = Field(
+        default=["FIP_A", "FIP_B"], min_length=1, description="of that image, all get it"
+    )
+
+    @field_validator("images")
+    @classmethod
+    def _known_names(cls, images: dict[str, Path]) -> dict[str, Path]:
+        kinds = [fip_kind(name) for name in images]
+        for name, kind in zip(images, kinds, strict=True):
+            if kinds.count(kind) > 1:
+                raise ValueError(f"{name} is there under two names")
+        return images
+
+
 class ImageSpec(_Strict):
     """One image: its place and exactly one recipe."""
 
@@ -117,6 +158,7 @@ class ImageSpec(_Strict):
     mcuboot: McubootRecipe | None = None
     bl2: Bl2Recipe | None = None
     provisioning: ProvisioningRecipe | None = None
+    fip: FipRecipe | None = None
 
     @property
     def recipe(self) -> RecipeKind:
@@ -140,3 +182,20 @@ class ImageSpec(_Strict):
         if self.rses is not None and len(set(self.rses)) != len(self.rses):
             raise ValueError(f"rses: each RSE once, got {self.rses}")
         return self
+
+
+def with_paths(spec: ImageSpec, change: Callable[[Path, str], Path]) -> ImageSpec:
+    """Return an image whose files, placed or packed as they are, have other paths.
+
+    Args:
+        spec: The image.
+        change: From a path and its key in the board file to the path instead.
+    """
+    if spec.file is not None:
+        return spec.model_copy(update={"file": change(spec.file, "file")})
+    if spec.fip is not None:
+        images = {n: change(p, f"fip.images.{n}") for n, p in spec.fip.images.items()}
+        gpt = change(spec.fip.gpt, "fip.gpt") if spec.fip.gpt else None
+        fip = spec.fip.model_copy(update={"images": images, "gpt": gpt})
+        return spec.model_copy(update={"fip": fip})
+    return spec

@@ -16,7 +16,37 @@ from pathlib import Path
 
 from hil.errors import ImageError
 from hil.images.files import read_bounded
+from hil.images.mcuboot_tlvs import (
+    DEPENDENCY,
+    ECDSASIG,
+    FLAG_ENCRYPTED,
+    FLAG_RAM_LOAD,
+    PUBKEY,
+    SEC_CNT,
+    SHA256,
+    Dependency,
+    dependency_of,
+    tlv_name,
+)
 from hil.images.signing_key import PublicKey
+
+__all__ = [
+    "ECDSASIG",
+    "FLAG_ENCRYPTED",
+    "FLAG_RAM_LOAD",
+    "HEADER_SIZE",
+    "MAGIC",
+    "PUBKEY",
+    "SEC_CNT",
+    "SHA256",
+    "McubootImage",
+    "Tlv",
+    "Version",
+    "load_image",
+    "parse_image",
+    "peek_version",
+    "verify_image",
+]
 
 MAGIC = b"\x3d\xb8\xf3\x96"
 TLV_MAGIC = 0x6907
@@ -26,33 +56,6 @@ _HEADER = struct.Struct("<4sIHHIIBBHI4x")
 HEADER_SIZE = _HEADER.size
 _TLV_INFO = struct.Struct("<HH")
 _TLV = struct.Struct("<HH")
-
-FLAG_ENCRYPTED = 0x0000000C
-FLAG_NON_BOOTABLE = 0x00000010
-FLAG_RAM_LOAD = 0x00000020
-
-PUBKEY = 0x02
-SHA256 = 0x10
-ECDSASIG = 0x22
-SEC_CNT = 0x50
-TLV_NAMES = {
-    0x01: "KEYHASH",
-    PUBKEY: "PUBKEY",
-    SHA256: "SHA256",
-    0x11: "SHA384",
-    0x12: "SHA512",
-    0x20: "RSA2048",
-    ECDSASIG: "ECDSASIG",
-    0x23: "RSA3072",
-    0x24: "ED25519",
-    0x30: "ENCRSA2048",
-    0x31: "ENCKW",
-    0x32: "ENCEC256",
-    0x33: "ENCX25519",
-    0x40: "DEPENDENCY",
-    SEC_CNT: "SEC_CNT",
-    0x60: "BOOT_RECORD",
-}
 
 
 @dataclass(frozen=True, order=True)
@@ -98,7 +101,7 @@ class Tlv:
     @property
     def name(self) -> str:
         """Name as MCUboot's header gives it, or the number."""
-        return TLV_NAMES.get(self.type, f"{self.type:#x}")
+        return tlv_name(self.type)
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,12 @@ class McubootImage:
         counters = self.all(SEC_CNT, protected=True)
         return int.from_bytes(counters[0].value, "little") if counters else None
 
+    @property
+    def dependencies(self) -> tuple[Dependency, ...]:
+        """What it asks of other images; malformed entries are left out."""
+        found = (dependency_of(tlv.value) for tlv in self.all(DEPENDENCY, protected=True))
+        return tuple(each for each in found if each is not None)
+
     def all(self, tlv_type: int, *, protected: bool = False) -> list[Tlv]:
         """Return the entries of a type in one of the two areas."""
         return [t for t in self.tlvs if t.type == tlv_type and t.protected == protected]
@@ -143,11 +152,12 @@ class McubootImage:
         Raises:
             ImageError: there is none, or more than one.
         """
-        name = TLV_NAMES.get(tlv_type, f"{tlv_type:#x}")
         found = self.all(tlv_type)
         if len(found) != 1:
             raise ImageError(
-                f"expected one TLV, found {len(found)}", path=self.path, field=f"TLV {name}"
+                f"expected one TLV, found {len(found)}",
+                path=self.path,
+                field=f"TLV {tlv_name(tlv_type)}",
             )
         return found[0]
 
@@ -251,9 +261,11 @@ def _parse_tlvs(data: bytes, start: int, magic: int, path: Path | None, tlvs: li
         kind, size = _TLV.unpack_from(data, at)
         value_at = at + _TLV.size
         if value_at + size > end:
-            name = TLV_NAMES.get(kind, f"{kind:#x}")
             raise ImageError(
-                f"{size} bytes do not fit its area", path=path, offset=at, field=f"TLV {name}"
+                f"{size} bytes do not fit its area",
+                path=path,
+                offset=at,
+                field=f"TLV {tlv_name(kind)}",
             )
         protected = magic == PROTECTED_TLV_MAGIC
         tlvs.append(Tlv(kind, data[value_at : value_at + size], at, protected))

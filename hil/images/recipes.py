@@ -12,7 +12,15 @@ from hil.errors import ImageError, UsageError
 from hil.images.bl2_image import CODE_SIZE, build_bl2, verify_bl2
 from hil.images.development_message import DevelopmentMessage, RotpkHashes
 from hil.images.files import read_bounded, write_atomically
-from hil.images.image_spec import Bl2Recipe, ImageSpec, McubootRecipe, ProvisioningRecipe
+from hil.images.fip_files import write_fip
+from hil.images.image_spec import (
+    Bl2Recipe,
+    FipRecipe,
+    ImageSpec,
+    McubootRecipe,
+    ProvisioningRecipe,
+    fip_kind,
+)
 from hil.images.mcuboot import HEADER_SIZE, peek_version
 from hil.images.provisioning import MAX_MESSAGE
 from hil.images.signing import SignRecipe, sign
@@ -87,6 +95,8 @@ class Workshop:
                 return self._bl2(spec.name, spec.bl2)
             if spec.provisioning is not None:
                 return self._provisioning(spec.name, spec.provisioning, rse)
+            if spec.fip is not None:
+                return _built_fip(self.out_dir / f"{spec.name}.bin", spec.fip, self.base_dir)
             return self._file(str(spec.file).replace("{id}", str(rse)))
         except ImageError as error:
             raise _named(error, spec.name) from error
@@ -170,6 +180,14 @@ def _identity(*inputs: object) -> str:
         for value in inputs
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _built_fip(path: Path, recipe: FipRecipe, base_dir: Path) -> BuiltFile:
+    """Write a package, or the GPT image with the package in its partitions."""
+    gpt = base_dir / recipe.gpt if recipe.gpt else None
+    files = {fip_kind(name): base_dir / file for name, file in recipe.images.items()}
+    size, digest = write_fip(path, files, recipe.align, gpt, recipe.partitions)
+    return BuiltFile(path, None, digest, size)
 
 
 def _kept(path: Path) -> bytes | None:

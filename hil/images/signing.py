@@ -40,6 +40,12 @@ class SignRecipe:
     load_address: int | None = None
     align: int = 1
     max_align: int = 8
+    #: What it asks of other images, as imgtool wants it: "(1, 0.0.0+0)".
+    dependency: str | None = None
+    #: Software type of the boot record ("SPE", "NSPE"), None for no record.
+    boot_record: str | None = None
+    #: Whether the file is padded to the slot.
+    pad: bool = False
 
     def arguments(self) -> list[str]:
         """Return the options of `imgtool sign`."""
@@ -56,6 +62,12 @@ class SignRecipe:
         ]
         if self.load_address is not None:
             options += ["--load-addr", hex(self.load_address)]
+        if self.dependency is not None:
+            options += ["--dependencies", self.dependency]
+        if self.boot_record is not None:
+            options += ["--boot-record", self.boot_record]
+        if self.pad:
+            options.append("--pad")
         return options
 
 

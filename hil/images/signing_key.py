@@ -130,6 +130,15 @@ class SigningKey:
         r, s = decode_dss_signature(self._key.sign(data, ec.ECDSA(SHA256())))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
+    def sign_der(self, data: bytes) -> bytes:
+        """Return the DER signature over SHA-256 of the data: the ECDSASIG TLV of MCUboot images."""
+        return self._key.sign(data, ec.ECDSA(SHA256()))
+
+    @classmethod
+    def fresh(cls) -> SigningKey:
+        """Return a key that nobody trusts."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
     @classmethod
     def load(cls, path: Path) -> SigningKey:
         """Read a PEM file.

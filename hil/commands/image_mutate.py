@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hil image mutate`: damage an image in a way whose effect is known."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hil.commands.options import Commands
+
+if TYPE_CHECKING:
+    from hil.images.mutants import Mutant
+
+
+def add(actions: Commands) -> None:
+    """Add the action."""
+    mutate = actions.add_parser(
+        "mutate",
+        help="write damaged copies of an image; --list says what a boot does with each",
+        description="Writes copies of an image into a folder, one for each row of the catalogue "
+        "that fits it, and says what a correct boot does with each when it is the only image.",
+    )
+    mutate.add_argument("image", nargs="?", type=Path, metavar="IMAGE")
+    mutate.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the copies")
+    mutate.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="this row; may be repeated"
+    )
+    mutate.add_argument("--key", type=Path, metavar="PEM", help="for rows that are signed again")
+    mutate.add_argument("--other", type=Path, metavar="IMAGE", help="image of another slot")
+    mutate.add_argument("--list", action="store_true", help="show the catalogue and end")
+    mutate.set_defaults(run=_mutate)
+
+
+def _mutate(options: argparse.Namespace) -> int:
+    from hil.errors import ImageError, UsageError
+    from hil.images.files import read_bounded, write_atomically
+    from hil.images.mutant_rules import Loader, loader_of
+    from hil.images.mutants import CATALOGUE, Kind
+    from hil.images.mutations import Material, NotApplicableError
+    from hil.images.recognise import recognise
+    from hil.images.signing_key import SigningKey
+
+    if options.list:
+        print("\n".join(map(_row, CATALOGUE)))
+        return 0
+    if options.image is None or options.output is None:
+        raise UsageError("mutate: IMAGE and --output are needed (or --list)")
+    rows = _chosen(options.only)
+    data = read_bounded(options.image)
+    found = recognise(options.image, data)
+    loader = {
+        found is not None and found.mcuboot is not None: Kind.MCUBOOT,
+        found is not None and found.bl2 is not None: Kind.BL2,
+        found is not None and found.message is not None: Kind.MESSAGE,
+    }.get(True)
+    if found is None or loader is None:
+        raise ImageError("is neither MCUboot nor BL2 image nor message", path=options.image)
+    reader = {Kind.BL2: Loader.BL1_2, Kind.MESSAGE: Loader.PROVISIONING}.get(loader)
+    if found.mcuboot is not None:
+        reader = loader_of(found.mcuboot)
+    assert reader is not None
+    key = SigningKey.load(options.key) if options.key else None
+    other = read_bounded(options.other) if options.other else None
+    material = Material(data, key, other)
+    written = 0
+    for row in rows:
+        expected = row.expected(reader) if row.kind is loader else None
+        if expected is None:
+            continue
+        try:
+            damaged = row.apply(material)
+        except NotApplicableError as error:
+            print(f"{row.name:<28} left out: {error.reason}")
+            continue
+        path = options.output / f"{options.image.stem}.{row.name}.bin"
+        write_atomically(path, damaged, mode=0o600)
+        written += 1
+        print(f"{row.name:<28} {expected!s:<24} {path}")
+    return 0 if written else 1
+
+
+def _chosen(names: list[str]) -> list[Mutant]:
+    from hil.errors import UsageError
+    from hil.images.mutants import CATALOGUE, find_mutant
+
+    if not names:
+        return list(CATALOGUE)
+    rows = []
+    for name in names:
+        row = find_mutant(name)
+        if row is None:
+            raise UsageError(f"no mutant {name!r}; `hil image mutate --list` shows all")
+        rows.append(row)
+    return rows
+
+
+def _row(row: Mutant) -> str:
+    verdicts = {loader.name: verdict for loader, verdict in row.verdicts.items()}
+    text = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+    return f"{row.name:<28} {row.kind:<21} {text}\n    {row.what}"

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MCUboot images taken apart and put together again, also in ways that no signing tool would.
+
+Images for devices are signed by imgtool (`hil.images.signing`); this is for images that a boot must
+refuse, and says of each what was changed and what was made right again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass, field, replace
+
+from hil.images.mcuboot import MAGIC, PROTECTED_TLV_MAGIC, TLV_MAGIC, McubootImage, Version
+from hil.images.mcuboot_tlvs import ECDSASIG, KEYHASH, PUBKEY, SHA256
+from hil.images.signing_key import SigningKey
+
+_HEADER = struct.Struct("<4sIHHIIBBHI4x")
+_PAIR = struct.Struct("<HH")
+
+#: Type and value.
+Entry = tuple[int, bytes]
+
+
+@dataclass(frozen=True)
+class ImageParts:
+    """Everything that an image is made of; lengths follow from it."""
+
+    load_address: int
+    flags: int
+    version: Version
+    #: What stands between the header's fields and the payload.
+    header_padding: bytes = field(repr=False)
+    payload: bytes = field(repr=False)
+    protected: tuple[Entry, ...]
+    tlvs: tuple[Entry, ...]
+    #: What follows the image in the file: padding and trailer of the slot.
+    rest: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, data: bytes, image: McubootImage) -> ImageParts:
+        """Take an image apart."""
+        return cls(
+            image.load_address,
+            image.flags,
+            image.version,
+            data[_HEADER.size : image.header_size],
+            data[image.header_size :][: image.image_size],
+            tuple((tlv.type, tlv.value) for tlv in image.tlvs if tlv.protected),
+            tuple((tlv.type, tlv.value) for tlv in image.tlvs if not tlv.protected),
+            data[image.end :],
+        )
+
+    def build(self) -> bytes:
+        """Put it together; hash and signature stay what they are."""
+        return self._signed() + _area(TLV_MAGIC, self.tlvs) + self.rest
+
+    def signed_by(self, key: SigningKey) -> ImageParts:
+        """Return the parts with hash, public key (or its hash) and signature made right by a key."""
+        signed = self._signed()
+        kept = {kind for kind, _value in self.tlvs}
+        named = {PUBKEY: key.public.der}
+        if KEYHASH in kept:
+            named = {KEYHASH: key.public.mcuboot_rotpk_hash}
+        right = {
+            SHA256: hashlib.sha256(signed).digest(),
+            **named,
+            ECDSASIG: key.sign_der(signed),
+        }
+        tlvs = tuple((kind, right.get(kind, value)) for kind, value in self.tlvs)
+        missing = tuple((kind, value) for kind, value in right.items() if kind not in kept)
+        return replace(self, tlvs=tlvs + missing)
+
+    def _signed(self) -> bytes:
+        protected = _area(PROTECTED_TLV_MAGIC, self.protected) if self.protected else b""
+        v = self.version
+        header = _HEADER.pack(
+            MAGIC,
+            self.load_address,
+            _HEADER.size + len(self.header_padding),
+            len(protected),
+            len(self.payload),
+            self.flags,
+            v.major,
+            v.minor,
+            v.revision,
+            v.build,
+        )
+        return header + self.header_padding + self.payload + protected
+
+
+def _area(magic: int, entries: tuple[Entry, ...]) -> bytes:
+    body = b"".join(_PAIR.pack(kind, len(value)) + value for kind, value in entries)
+    return _PAIR.pack(magic, _PAIR.size + len(body)) + body

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a boot may do with a damaged image, and what decides it: the loader and the place.
+
+Sources: MCUboot image_validate.c, loader.c, ram_load.c, tlv.c at v2.2.0 (TF-M 2.2) and e2a6d0b
+(TF-M 2.3 on RSE); TF-M bl1/bl1_2/main.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hil.images.mcuboot import McubootImage
+from hil.images.mcuboot_tlvs import PUBKEY
+
+
+class Loader(StrEnum):
+    """How a boot loader is built, as far as it decides about an image."""
+
+    #: BL2 of the RSE: images are copied to RAM, the hash of the key is in OTP, the newest good
+    #: image of two slots runs.
+    RSE_BL2 = "MCUboot RAM_LOAD, key hash in OTP"
+    #: BL2 of mps2/an521, Musca and others: the key is built in; a good new image in the secondary
+    #: slot is copied over the primary one.
+    BUILTIN_BL2 = "MCUboot OVERWRITE_ONLY, built-in keys"
+    #: BL1_2 of the RSE, which loads BL2.
+    BL1_2 = "BL1_2"
+    #: BL1_1 (2.3: also BL1_2), which takes provisioning messages.
+    PROVISIONING = "provisioning"
+
+
+class Verdict(StrEnum):
+    """What a boot does with an image."""
+
+    REFUSED = "refused"
+    RECOVERED = "recovered"
+    ACCEPTED = "accepted"
+
+
+class Place(StrEnum):
+    """Where the damaged image is, and whether there is a good one."""
+
+    #: In the only slot that holds an image.
+    ALONE = "alone"
+    #: In the primary slot, with a good image in the secondary one.
+    WITH_SPARE = "with-spare"
+    #: In the secondary slot, newer than the good image in the primary one.
+    UPGRADE = "upgrade"
+
+
+#: Stage that refuses, for each loader.
+STAGES = {
+    Loader.RSE_BL2: "BL2",
+    Loader.BUILTIN_BL2: "BL2",
+    Loader.BL1_2: "BL1_2",
+    Loader.PROVISIONING: "provisioning",
+}
+#: Places in which another, good image takes over.
+_RECOVERS = {
+    Loader.RSE_BL2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
+    # A damaged primary slot is not mended from the secondary one unless that was marked as new.
+    Loader.BUILTIN_BL2: frozenset({Place.UPGRADE}),
+    Loader.BL1_2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
+    Loader.PROVISIONING: frozenset[Place](),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a correct boot does."""
+
+    verdict: Verdict
+    #: Where it is refused, None when it is not.
+    stage: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.stage}" if self.stage else str(self.verdict)
+
+
+def outcome(verdict: Verdict, loader: Loader, place: Place) -> Outcome:
+    """Return what becomes of an image that the loader judges so, in a place."""
+    if verdict is not Verdict.REFUSED:
+        return Outcome(verdict)
+    if place in _RECOVERS[loader]:
+        return Outcome(Verdict.RECOVERED, STAGES[loader])
+    return Outcome(Verdict.REFUSED, STAGES[loader])
+
+
+def loader_of(image: McubootImage) -> Loader:
+    """Return which of the loaders an image was signed for."""
+    return Loader.RSE_BL2 if image.ram_load or image.all(PUBKEY) else Loader.BUILTIN_BL2

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing images piece by piece: under another name first, and never outside the output folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.errors import ImageError
+from hil.images.content import CHUNK, Content
+
+#: What a name may be made of that comes out of an image.
+_OTHER = re.compile(r"[^A-Za-z0-9._-]")
+MAX_NAME = 100
+
+
+def file_name(text: str) -> str:
+    """Return a plain file name for a name that an image brings: no path, no dot in front."""
+    name = _OTHER.sub("_", text)[:MAX_NAME].lstrip(".")
+    return name or "_"
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that is being written; only its writer can see it."""
+
+    path: Path
+    _handle: int
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes at an offset; what lies between is zero."""
+        view = memoryview(data)
+        while view:
+            done = os.pwrite(self._handle, view, offset)
+            view, offset = view[done:], offset + done
+
+    def copy(self, offset: int, content: Content) -> None:
+        """Write a content at an offset."""
+        for chunk in content.chunks():
+            self.write(offset, chunk)
+            offset += len(chunk)
+
+    def fill(self, start: int, end: int, byte: int) -> None:
+        """Write the same byte from an offset up to another."""
+        block = bytes([byte]) * min(CHUNK, max(end - start, 0))
+        while start < end:
+            self.write(start, block[: end - start])
+            start += len(block[: end - start])
+
+    def resize(self, size: int) -> None:
+        """Give the file a size; new bytes are zero."""
+        os.ftruncate(self._handle, size)
+
+    def content(self) -> Content:
+        """Return what has been written so far."""
+        return Content(self.path, 0, os.fstat(self._handle).st_size, None, self._handle)
+
+
+@contextlib.contextmanager
+def new_file(path: Path, mode: int | None = None) -> Iterator[Output]:
+    """Write a file beside its place and move it there when all went well.
+
+    Args:
+        path: Where it belongs.
+        mode: Its permissions; by default those of the file that is there, or 0o644.
+
+    Raises:
+        ImageError: the folder cannot be written; what the writer raises goes through, and the old
+            file stays.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:MAX_NAME]}.")
+        temporary = Path(name)
+        try:
+            os.fchmod(handle, _mode(path) if mode is None else mode)
+            yield Output(path, handle)
+        finally:
+            os.close(handle)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise ImageError(f"cannot be written: {error.strerror or error}", path=path) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777 if path.is_file() else 0o644
