@@ -5,34 +5,67 @@ from __future__ import annotations
 
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
-from hil.diagnosis.known_defects import SERVER_WAITS_FOR_EVER
-from hil.model.releases import Reply, release_for
+from hil.diagnosis.diagnose import Diagnosis, diagnose
+from hil.diagnosis.evidence import Confidence
+from hil.diagnosis.observing import case_of_boot
+from hil.diagnosis.ranking import Ranked, todo_of
 from hil.uart.waiting import BootResult
 
-SERVER = 0
-#: Last stages of an RSE that is inside the handshake, which prints nothing, or may be.
-_IN_HANDSHAKE = "BL1_2"
 _SHOWN_ERRORS = 5
-NOT_VIRGIN = (
-    "cause: it booted without being provisioned: its OTP is not virgin. Erase it, or set "
-    "`from_virgin: false` in the board file"
-)
-NO_REPORTER = (
-    "cause: it went on without a [HIL1] vhuk line: this firmware has no reporter. Build it in, or "
-    "take `vhuk` and `fingerprint` out of the board file"
-)
+#: Causes that stop nobody but the RSE that they are about.
+_OF_ONE_RSE = frozenset({
+    "bl2-waits-for-host", "crashed", "device-gone", "halted", "image-refused", "no-reporter",
+    "not-virgin", "uart-silent",
+})  # fmt: skip
 
 
-def explain_boot(boot: SystemBoot, rse: int, board: Board) -> str:
-    """Return what is known of one RSE's boot, and the likeliest cause when it stopped early."""
+def diagnose_boot(
+    boot: SystemBoot,
+    board: Board,
+    *,
+    source: str | None = None,
+    before: SystemBoot | None = None,
+) -> Diagnosis:
+    """Return what explains a live boot.
+
+    Args:
+        boot: The boot.
+        board: The board that it was on.
+        source: Whose fingerprints to judge.
+        before: A boot of the same devices before this one.
+    """
+    return diagnose(case_of_boot(boot, board, before=before), source=source)
+
+
+def explain_boot(
+    boot: SystemBoot, rse: int, board: Board, diagnosis: Diagnosis | None = None
+) -> str:
+    """Return what is known of one RSE's boot, and the causes that the whole system shows."""
+    diagnosis = diagnosis or diagnose_boot(boot, board)
     result = boot.of(rse)
-    lines = [summarise_boot(result), f"  reached: {_path(boot, result)}"]
+    concerned = [r for r in diagnosis.causes if _concerns(r, rse, diagnosis)]
+    leading = [r for r in diagnosis.leading if r in concerned]
+    head = summarise_boot(result)
+    if leading:
+        sure = {Confidence.CERTAIN: "", Confidence.LIKELY: "most likely "}
+        told = (
+            f"{sure.get(leading[0].confidence, 'possibly ')}{leading[0].suspicion.claim}"
+            if len(leading) == 1 or leading[0].confidence is Confidence.CERTAIN
+            else "several causes fit"
+        )
+        head += f"; cause: {told}"
+    lines = [head, f"  reached: {_path(boot, result)}"]
     errors = boot.unexpected_errors(rse, board.allowed_errors)
     lines += [f"  error line: {text}" for text in errors[:_SHOWN_ERRORS]]
     others = [n for n in boot.rses if n != rse]
     if others:
         lines.append("  the others: " + "; ".join(_brief(boot.of(n)) for n in others))
-    lines += [f"  {line}" for line in _causes(boot, result, board)]
+    if not result.ok and rse in diagnosis.facts.waiting and len(boot.rses) > 1:
+        lines.append("  it is silent in the vHUK handshake, which prints nothing")
+    for ranked in concerned:
+        lines += _cause(ranked)
+    if not result.ok and not concerned:
+        lines.append("  no known cause fits")
     cold = not board.warm_reset and board.launcher.kind == "pyocd" and board.power.cycle is None
     if not result.ok and cold:
         lines.append(
@@ -52,6 +85,24 @@ def summarise_boot(result: BootResult) -> str:
     return f"RSE {result.rse}: stage {result.failed_stage} not reached: {result.detail}; {said}"
 
 
+def _concerns(ranked: Ranked, rse: int, diagnosis: Diagnosis) -> bool:
+    """Tell whether a cause explains why this RSE did not get on: its own, or what it waits for."""
+    facts = diagnosis.facts
+    return rse in ranked.suspicion.rses or (
+        rse in {*facts.waiting, *facts.halted} and ranked.cause.id not in _OF_ONE_RSE
+    )
+
+
+def _cause(ranked: Ranked) -> list[str]:
+    lines = [f"  cause ({ranked.confidence}): {ranked.suspicion.claim} [{ranked.cause.id}]"]
+    lines += [f"    for: {e.text}" for e in ranked.suspicion.pro]
+    lines += [f"    against: {e.text}" for e in ranked.suspicion.con]
+    lines += [f"    why: {d.cause} [{d.id}]" for d in ranked.defects[:1]]
+    lines.append(f"    to confirm: {ranked.cause.confirm}")
+    lines.append(f"    to do: {todo_of(ranked)}")
+    return lines
+
+
 def _path(boot: SystemBoot, result: BootResult) -> str:
     steps = [
         f"{stage.stage}" + (f" at {stage.t - boot.started:.2f} s" if stage.t is not None else "")
@@ -67,73 +118,3 @@ def _brief(result: BootResult) -> str:
     furthest = result.reached[-1].stage if result.reached else "nothing"
     how = {"halt": "halted", "exception": "crashed", "dead": "its device is gone"}
     return f"RSE {result.rse} {how.get(result.reason, 'silent')} after {furthest}"
-
-
-def _causes(boot: SystemBoot, result: BootResult, board: Board) -> list[str]:
-    """Return lines that say why, as far as the pattern over all RSEs tells."""
-    stages = {stage.stage for stage in result.reached}
-    if result.failed_stage == "provisioning" and stages & {"BL1_2", "BL2", "runtime"}:
-        return [NOT_VIRGIN]
-    if result.failed_stage == "vhuk" and stages & {"BL2", "runtime"}:
-        return [NO_REPORTER]
-    if result.ok or result.reason in {"halt", "exception"}:
-        return []
-    if result.reason in {"dead", "eof"}:
-        return ["cause: the device or its console is gone; look at the board, not at the firmware"]
-    if not result.last_line:
-        return [_silent(boot)]
-    if _waits_in_handshake(result) and len(boot.rses) > 1:
-        return _handshake(boot, board)
-    return []
-
-
-def _silent(boot: SystemBoot) -> str:
-    if any(other.last_line for other in boot.results.values()):
-        return (
-            "cause: nothing on this UART while others talk: wrong console or baud rate in the board "
-            "file, no power, or a core that does not run"
-        )
-    return (
-        "cause: nothing on any UART. A Release or MinSizeRel build of TF-M prints nothing in BL1 and "
-        "BL2; otherwise consoles, baud rate or power"
-    )
-
-
-def _waits_in_handshake(result: BootResult) -> bool:
-    return bool(result.reached) and result.reached[-1].stage == _IN_HANDSHAKE
-
-
-def _handshake(boot: SystemBoot, board: Board) -> list[str]:
-    """Return who the RSEs wait for, by the rules of the release's handshake."""
-    release = release_for(board.release)
-    waiting = {n for n in boot.rses if _waits_in_handshake(boot.of(n))}
-    before = [n for n in boot.rses if not boot.of(n).ok and n not in waiting]
-    before = [n for n in before if not _passed_handshake(boot.of(n))]
-    lines = ["it is silent in the vHUK handshake, which prints nothing"]
-    if before:
-        lines.append(
-            f"cause: {_names(before)} never got there, and RSE {SERVER} waits for every RSE"
-        )
-    elif waiting == set(boot.rses):
-        lines.append(
-            "cause: one RSE does not take part, has a dead link or another GUK, or two have one id (the "
-            "same provisioning message on two dies). All wait for all, so that the UARTs cannot tell "
-            "which; a debugger can: the odd one is not in the handshake's polling loop"
-        )
-    elif release.reply is Reply.AT_ONCE and waiting - {SERVER}:
-        lines.append(
-            f"cause: RSE {SERVER} answers each client at once, and the others have their answer: "
-            f"{_names(sorted(waiting - {SERVER}))} sent no message that RSE {SERVER} could read"
-        )
-    if not release.reports_missing_peer:
-        lines.append(f"why silence: {SERVER_WAITS_FOR_EVER.cause} [{SERVER_WAITS_FOR_EVER.id}]")
-        lines.append(f"to do: {SERVER_WAITS_FOR_EVER.todo}")
-    return lines
-
-
-def _passed_handshake(result: BootResult) -> bool:
-    return any(stage.stage in {"vhuk", "BL2", "runtime"} for stage in result.reached)
-
-
-def _names(rses: list[int]) -> str:
-    return " and ".join(f"RSE {rse}" for rse in rses)

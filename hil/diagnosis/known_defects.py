@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defects of TF-M releases that a bench runs into, as data."""
+"""Defects of TF-M releases that a bench runs into: the rows of `known_defects.toml`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hil.errors import UsageError
+from hil.model.releases import RELEASES
+
+PATH = Path(__file__).with_name("known_defects.toml")
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+_COMMIT = re.compile(r"[0-9a-f]{9,40}")
 
 
 @dataclass(frozen=True)
@@ -11,53 +25,101 @@ class KnownDefect:
     """One defect: how it shows itself, where it comes from, what helps.
 
     Attributes:
-        id: Short name that messages carry.
-        releases: Names of the model's release rows that have it.
+        id: Short name that messages, JUnit properties and reports carry.
+        releases: Names of the release rows that have it.
         symptom: What an engineer sees on the bench.
         cause: What the code does.
-        todo: What to do about it.
-        source: Files of TF-M that it was read in, and the commit that mends it where there is one.
+        workaround: What to do about it.
+        upstream: Commits of TF-M that mend it or brought it.
+        source: Files of TF-M that it was read in.
+        number: "D1" to "D9" for the defects of the handshake, else "".
+        trap: Its number among the things that mislead people, 0 if it is none of them.
+        fixed_in: First release without it, "" if there is none.
     """
 
     id: str
     releases: tuple[str, ...]
     symptom: str
     cause: str
-    todo: str
+    workaround: str
+    upstream: tuple[str, ...]
     source: str
+    number: str = ""
+    trap: int = 0
+    fixed_in: str = ""
 
 
-REENCRYPTION = KnownDefect(
-    id="reply-encrypted-in-place",
-    releases=("2.1.0", "2.2.x"),
-    symptom="from three RSEs on, every RSE with an even id from 2 on has a vHUK of its own, another "
-    "one at each boot; no error line",
-    cause="the server encrypts its one reply buffer again, in place and with the same nonce, for each "
-    "client: the second pass cancels the first, the tag still verifies, and RSE 2 (then 4, 6, ...) "
-    "takes ciphertext for the seeds. The seeds also cross the link to it in clear",
-    todo="use TF-M 2.3.0 or later, whose handshake leaves the encryption to SFCP, or encrypt a fresh "
-    "copy with a fresh nonce for each client",
-    source="rse_handshake.c exchange_vhuk_seeds_server; gone with commit 7c71973e1 (2.3.0)",
-)
+@cache
+def known_defects() -> Mapping[str, KnownDefect]:
+    """Return all known defects by id, in the order of their file."""
+    return MappingProxyType(read_defects(PATH))
 
-NO_AGREEMENT_POLICY = KnownDefect(
-    id="handshake-not-provisioned",
-    releases=("2.2.x", "2.3.x", "fixed"),
-    symptom="every RSE has another vHUK, stable over boots; no error line",
-    cause="the handshake never ran: policy bit 0 (VHUK_AGREEMENT_REQUIRED) of the CM area is clear, so "
-    "each RSE derives its vHUK from its own seed, KDF(GUK, seed_i, state). No provisioning bundle of "
-    "the TF-M tree sets that bit",
-    todo="provision the CM area with bit 0 of cm_policies set (2.2.x: config_flags), on every RSE",
-    source="boot_hal_bl1_2.c, rse_otp_layout.h; bundle arguments in provisioning/bundle/CMakeLists.txt",
-)
 
-SERVER_WAITS_FOR_EVER = KnownDefect(
-    id="no-handshake-timeout",
-    releases=("2.1.0", "2.2.x", "2.3.x"),
-    symptom="silence after `Starting TF-M BL1_2`, for ever",
-    cause="the handshake has no time limit: RSE 0 waits until every other RSE has sent its seed, and "
-    "prints nothing meanwhile",
-    todo="find the RSE that does not take part: the one that never prints `Starting TF-M BL1_2`, or "
-    "whose bundle gave it the id of another",
-    source="rse_handshake.c, rse_handshake_server",
-)
+def known_defect(name: str) -> KnownDefect:
+    """Return a known defect by id.
+
+    Raises:
+        KeyError: there is none; a cause names one that the file does not have.
+    """
+    return known_defects()[name]
+
+
+def read_defects(path: Path) -> dict[str, KnownDefect]:
+    """Read and check a file of known defects.
+
+    Raises:
+        UsageError: it is no TOML, or a defect lacks a field, has an unknown one or a wrong value.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    entries = document.get("defect")
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{path}: expected tables [[defect]], found none")
+    found: dict[str, KnownDefect] = {}
+    for place, entry in enumerate(entries, 1):
+        defect = _defect(f"{path}: defect {place}", entry)
+        if defect.id in found:
+            raise UsageError(f"{path}: defect {place}: id: {defect.id!r} is there twice")
+        found[defect.id] = defect
+    return found
+
+
+def _defect(where: str, entry: Mapping[str, Any]) -> KnownDefect:
+    where = f"{where} ({entry.get('id', 'no id')})"
+    known = {field.name: field for field in fields(KnownDefect)}
+    if unknown := sorted(entry.keys() - known.keys()):
+        raise UsageError(f"{where}: {unknown[0]}: no such field; there are {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for name, field in known.items():
+        if name not in entry:
+            if field.default is MISSING:
+                raise UsageError(f"{where}: {name}: missing")
+            continue
+        values[name] = _value(f"{where}: {name}", name, entry[name])
+    return KnownDefect(**values)
+
+
+def _value(where: str, name: str, value: Any) -> Any:
+    if name in {"releases", "upstream"}:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{where}: expected a list of texts, got {value!r}")
+        rows = {row.name for row in RELEASES}
+        for item in value:
+            if name == "releases" and item not in rows:
+                raise UsageError(
+                    f"{where}: no release {item!r}; there are {', '.join(sorted(rows))}"
+                )
+            if name == "upstream" and not _COMMIT.fullmatch(item):
+                raise UsageError(f"{where}: {item!r} is no commit: expected 9 to 40 hex digits")
+        return tuple(value)
+    if name == "trap":
+        if not isinstance(value, int) or not 1 <= value <= 10:
+            raise UsageError(f"{where}: expected a number from 1 to 10, got {value!r}")
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{where}: expected a text, got {value!r}")
+    if name == "id" and not _ID.fullmatch(value):
+        raise UsageError(f"{where}: {value!r}: expected words of small letters joined by '-'")
+    return value

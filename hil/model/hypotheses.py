@@ -208,8 +208,14 @@ def _other_release(rse: RseInputs, inputs: SystemInputs) -> _Rows:
             continue
         known.add(rules)
         there = replace(inputs, release=old)
-        for seed, detail in ((SERVER, "seed of RSE 0"), (rse.rse, "own seed")):
-            if value := _vhuk(rse, [there.seed(seed)], old):
+        seeds = (
+            (there.seed(SERVER), "seed of RSE 0"),
+            (there.seed(rse.rse), "own seed"),
+            # One RSE among others: RSE 0 derived its seed as it should.
+            (inputs.seed(SERVER), "seed of RSE 0 as it was sent"),
+        )
+        for seed, detail in seeds:
+            if value := _vhuk(rse, [seed], old):
                 told = f"as in {old.name}: {detail}"
                 yield Candidate(Hypothesis.OTHER_RELEASE, value, told, "release")
 

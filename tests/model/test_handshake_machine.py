@@ -224,7 +224,9 @@ def test_every_error_of_the_machine_has_a_number() -> None:
     """Each name that a rule can stop with stands in the table of its family."""
     for module, family in ((raw, "2.2"), (sfcp_rules, "2.3"), (sfcp_setup, "2.3")):
         source = Path(module.__file__).read_text()
-        names = re.findall(r"(?:TFM_PLAT_ERR|CC3XX_ERR|SFCP_ERROR|SFCP_HAL_ERROR)_[A-Z0-9_{}]+", source)
+        names = re.findall(
+            r"(?:TFM_PLAT_ERR|CC3XX_ERR|SFCP_ERROR|SFCP_HAL_ERROR)_[A-Z0-9_{}]+", source
+        )
         assert names
         for name in names:
             for role in ("CLIENT", "SERVER"):
