@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 import hil
-from hil.commands import boards, doctor, log, model, runs
+from hil.commands import boards, console, doctor, explain, image, log, model, runs
 from hil.errors import HilError
 
 #: In the order of `hil --help`.
-_COMMANDS = (boards, doctor, log, model, runs)
+_COMMANDS = (boards, console, doctor, explain, image, log, model, runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

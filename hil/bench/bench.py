@@ -19,7 +19,7 @@ from hil.bench.locks import BenchLock
 from hil.bench.placeholders import expand, is_announced
 from hil.bench.power import VANISH_SECONDS, await_devices, switch
 from hil.bench.services import Services
-from hil.bench.targets import make_launcher
+from hil.bench.targets import console_endpoints, make_launcher
 from hil.errors import DeviceError
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
@@ -27,9 +27,10 @@ from hil.targets.load import LoadPlan, LoadReport, PlacedImage
 from hil.uart.capture import Capture, CaptureEvent
 from hil.uart.console import Console
 from hil.uart.follower import BootFollower
+from hil.uart.guard import Guard
 from hil.uart.opening import open_source
 from hil.uart.report_lines import VhukReport
-from hil.uart.transcript import Transcript
+from hil.uart.transcript import Recording, Transcript
 from hil.uart.waiting import BootResult, wait_stages
 
 #: Seconds in which the runtime's report line must follow its banner.
@@ -69,7 +70,11 @@ class Bench:
         self.plan = LoadPlan(())
         self._endpoints: dict[int, Endpoint] = {}
         self.transcripts: dict[int, Transcript] = {}
+        #: Where in each transcript the latest boot of the system begins.
+        self.boot_offsets: dict[int, int] = {}
         self.consoles: dict[int, Console] = {}
+        #: Fail-fast patterns of the board file, armed on every console from its first byte on.
+        self.guard = Guard(self.board.fail_on, allowed=self.board.allowed_errors)
 
     @property
     def launcher(self) -> Launcher:
@@ -82,26 +87,30 @@ class Bench:
             raise DeviceError("the bench is not open", operation="use the bench")
         return self._launcher
 
-    def open(self) -> None:
+    def open(self, *, images: bool = True) -> None:
         """Build the images, start services, take locks, power up.
+
+        Args:
+            images: False if nothing will be loaded: the images need not even be there.
 
         Raises:
             UsageError, ImageError, DeviceError: what is wrong; everything is closed again.
         """
         try:
-            self._open()
+            self._open(images)
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
                 raise _of_host(error, "open the bench") from error
             raise
 
-    def _open(self) -> None:
+    def _open(self, images: bool) -> None:
         state = self._folder / "state"
         state.mkdir(parents=True, mode=0o700)
         self._stack.callback(self._clear_away, state)
-        self.plan = build_plan(self._file, self._cache)
-        self._journal.event("images", images=[_told(image) for image in self.plan.images])
+        if images:
+            self.plan = build_plan(self._file, self._cache)
+            self._journal.event("images", images=[_told(image) for image in self.plan.images])
 
         self._values = {
             "state": str(state),
@@ -122,7 +131,9 @@ class Bench:
             await_devices(
                 self._expand(rse.console.serial, f"rses.{rse.id}.console")
                 for rse in self.board.rses
-                if rse.console is not None and rse.console.serial is not None
+                if rse.console is not None
+                and rse.console.serial is not None
+                and "://" not in rse.console.serial
             )
 
         self._capture = Capture(self._captured)
@@ -150,6 +161,22 @@ class Bench:
         )
         return report
 
+    def listen(self, *, start: bool = False) -> None:
+        """Open every console, and watch nothing.
+
+        Args:
+            start: Also let all RSEs go, which `load` left held; else they run on as they are.
+
+        Raises:
+            UsageError: the consoles exist only once the launcher has started.
+            DeviceError: a console cannot be opened.
+        """
+        if start:
+            self.launcher.start(self._open_console)
+            return
+        for rse, place in console_endpoints(self._file, self._expand).items():
+            self._open_console(rse, place)
+
     def start(self) -> SystemBoot:
         """Let all RSEs go and watch them until each has booted or cannot any more."""
         cycle = self.board.power.cycle
@@ -166,6 +193,16 @@ class Bench:
         if (cycle := self.board.power.cycle) is not None:
             return self._boot("power cycle", lambda armed: self._cycle(cycle, armed))
         return self._boot("reset", lambda armed: self.launcher.reset(None, armed=armed))
+
+    @property
+    def recordings(self) -> Mapping[int, Recording]:
+        """What every UART said, by RSE id."""
+        return self.transcripts
+
+    @property
+    def boots(self) -> int:
+        """How often the system was booted on this bench."""
+        return self._boots
 
     @property
     def can_reset(self) -> str | None:
@@ -213,19 +250,24 @@ class Bench:
         except OSError as error:
             raise _of_host(error, how) from error
         started = time.monotonic()
+        self.boot_offsets = {rse: offsets.get(rse, 0) for rse in self.transcripts}
+        # Whoever reads the transcripts later knows by this that these resets were asked for.
+        self._journal.event(
+            "let go", number=self._boots, offsets=self.boot_offsets, monotonic=started
+        )
         followers = {
             rse: BootFollower(transcript, rse=rse, from_offset=offsets.get(rse, 0))
             for rse, transcript in sorted(self.transcripts.items())
         }
         budgets = self._budgets(provisioning=first and self.board.provisioning.from_virgin)
-        results = wait_stages(followers, budgets, start=started, alive=self._alive)
+        results = wait_stages(followers, budgets, start=started, alive=self.alive, guard=self.guard)
         results = self._with_runtime_reports(followers, results)
         boot = SystemBoot(self._boots, results, started)
         self._boots += 1
         self._journal_boot(boot)
         return boot
 
-    def _alive(self, rse: int) -> str | None:
+    def alive(self, rse: int) -> str | None:
         """Return None while an RSE's device and the services it needs live, else why not."""
         dead = self._services.ended(rse) if self._services else None
         return dead or self.launcher.alive(rse)
@@ -252,7 +294,7 @@ class Bench:
                     waiting.discard(rse)
             if waiting:
                 time.sleep(0.01)
-        return {rse: _renewed(result, followers[rse]) for rse, result in results.items()}
+        return {rse: renewed(result, followers[rse]) for rse, result in results.items()}
 
     def _open_console(self, rse: int, endpoint: Endpoint) -> None:
         assert self._capture is not None
@@ -260,12 +302,21 @@ class Bench:
         if rse not in self.transcripts:
             transcript = Transcript(self._folder / "uart" / f"rse{rse}.log", f"rse{rse}")
             self.transcripts[rse] = transcript
-            self.consoles[rse] = Console(transcript, self._capture)
+            self.consoles[rse] = Console(
+                transcript, self._capture, pace=self.board.pace(rse), guard=self.guard
+            )
+            self.guard.add(transcript)
         try:
             source = open_source(endpoint.kind, endpoint.address, endpoint.baud)
         except DeviceError as error:
             raise DeviceError(str(error), rse=rse) from None
-        self._capture.attach(self.transcripts[rse], source)
+        console = self.board.rses[rse].console
+        self._capture.attach(
+            self.transcripts[rse],
+            source,
+            reopen=lambda: open_source(endpoint.kind, endpoint.address, endpoint.baud),
+            reopen_for=console.reopen if console is not None and endpoint.kind == "serial" else 0,
+        )
         self._journal.event("console", rse=rse, kind_of_console=endpoint.kind, at=endpoint.address)
 
     def _captured(self, event: CaptureEvent) -> None:
@@ -301,7 +352,8 @@ class Bench:
             for what, text in places:
                 if text is not None and not is_announced(text):
                     place = self._expand(text, f"rses.{rse.id}")
-                    found.append(f"{what} {Path(place).resolve() if '/' in place else place}")
+                    is_path = "/" in place and "://" not in place
+                    found.append(f"{what} {Path(place).resolve() if is_path else place}")
         return found
 
     def _expand(self, text: str, where: str) -> str:
@@ -317,8 +369,9 @@ class Bench:
         self._switch("cycle", command)
         time.sleep(VANISH_SECONDS)
         for rse, endpoint in self._endpoints.items():
-            if not self.transcripts[rse].live:
-                if endpoint.kind == "serial":
+            if self._capture is not None and not self._capture.attached(self.transcripts[rse]):
+                self._capture.detach(self.transcripts[rse])  # no reopening beside this one
+                if endpoint.kind == "serial" and "://" not in endpoint.address:
                     await_devices([endpoint.address])
                 self._open_console(rse, endpoint)
 
@@ -329,7 +382,7 @@ def _of_host(error: OSError, operation: str) -> DeviceError:
     return DeviceError(f"{error.strerror or error}{where}", operation=operation)
 
 
-def _renewed(result: BootResult, follower: BootFollower) -> BootResult:
+def renewed(result: BootResult, follower: BootFollower) -> BootResult:
     """Return a result with what was said after the last awaited stage."""
     later = replace(
         result,

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, model_validator
 
-from hil.errors import ModelError
+from hil.errors import ModelError, UsageError
 from hil.images.image_spec import ImageSpec
+from hil.images.platforms import platform
 from hil.model.releases import release_for
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.pyocd_settings import PyocdSettings
@@ -42,10 +43,15 @@ class Stage(StrEnum):
 class Console(Strict):
     """Where the UART of one RSE is found (boards; an FVP's consoles come from its launcher)."""
 
-    serial: str | None = Field(None, description="device path, e.g. /dev/serial/by-id/...")
+    serial: str | None = Field(
+        None, description="device path, e.g. /dev/serial/by-id/..., or rfc2217://host:port"
+    )
     tcp: str | None = Field(None, description="host:port of a raw TCP console")
     telnet: str | None = Field(None, description="host:port of a telnet console")
     baud: int = Field(115200, ge=300, le=12_000_000)
+    reopen: float = Field(
+        5, ge=0, description="seconds in which a serial device that vanishes may come back"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Console:
@@ -60,6 +66,13 @@ class Rse(Strict):
     id: int = Field(ge=0, le=63)
     probe: str | None = Field(None, description="unique id of its debug probe, exactly")
     console: Console | None = None
+    pace: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="seconds between two characters that are sent to its console; input without "
+        "flow control is lost if it comes too fast. By default 0.01 on an FVP, else 0",
+    )
 
 
 class Service(Strict):
@@ -154,6 +167,8 @@ class Power(Strict):
 
 Launcher = Annotated[PyocdSettings | FvpSettings, Field(discriminator="kind")]
 
+#: An FVP's terminal buffers input without flow control: a hundred characters a second arrive.
+FVP_PACE = 0.01
 #: Seconds from one stage to the next; the first counts from the release of reset.
 DEFAULT_BUDGETS: dict[Stage, float] = {
     Stage.BL1_1: 10,
@@ -166,6 +181,20 @@ DEFAULT_BUDGETS: dict[Stage, float] = {
 }
 
 
+class Suite(Strict):
+    """Tests that the firmware itself runs after it has booted, and prints on the console."""
+
+    areas: list[str] = Field(
+        default=["Secure"],
+        description="areas or suites that must come to their end: Secure, Non-secure, Crypto Suite; "
+        "without any the end marker decides (EOT, `Entering standby..`)",
+    )
+    silence: float = Field(
+        20, gt=0, description="seconds without output that mean a hang; good runs pause for 8.4 s"
+    )
+    limit: float = Field(900, gt=0, description="seconds that all tests together may take")
+
+
 class Board(Strict):
     """A board file."""
 
@@ -173,6 +202,11 @@ class Board(Strict):
     description: str = ""
     extends: str | None = Field(None, description="board file whose values this one starts from")
     release: str = Field(description="TF-M release profile: 2.1.0, 2.2.2, 2.3.1, ...")
+    platform: str | None = Field(
+        None,
+        description="flash and memory layout that images must fit: rdv3, rdv3r1, rd1ae, css-aspen, "
+        "tc or kronos; without it only overlaps are found",
+    )
     launcher: Launcher
     rses: list[Rse] = Field(min_length=1, max_length=64)
     stages: list[Stage] = Field(
@@ -186,12 +220,18 @@ class Board(Strict):
     )
     provisioning: Provisioning = Provisioning()
     fingerprint: Fingerprint | None = None
+    suite: Suite | None = Field(None, description="the firmware's own tests, if it has any")
     power: Power = Power()
     warm_reset: bool = Field(
         True, description="a reset without a power cycle works from the memory it boots from"
     )
     allowed_errors: list[str] = Field(
         default_factory=list, description="regular expressions of error lines that are expected"
+    )
+    fail_on: list[str] = Field(
+        default_factory=list,
+        description="regular expressions that no UART may ever say: the first match ends every wait "
+        "with its line, unless allowed_errors matches that line",
     )
 
     @model_validator(mode="before")
@@ -215,15 +255,21 @@ class Board(Strict):
             for rse in self.rses:
                 if rse.probe is None or rse.console is None:
                     raise ValueError(f"rses: RSE {rse.id} needs `probe` and `console` with pyocd")
-        for rule in self.allowed_errors:
-            try:
-                re.compile(rule)
-            except re.error as error:
-                raise ValueError(f"allowed_errors: {rule!r}: {error}") from None
+        for name, rules in (("allowed_errors", self.allowed_errors), ("fail_on", self.fail_on)):
+            for rule in rules:
+                try:
+                    re.compile(rule)
+                except re.error as error:
+                    raise ValueError(f"{name}: {rule!r}: {error}") from None
         try:
-            release_for(self.release)
+            release = release_for(self.release)
         except ModelError as error:
             raise ValueError(f"release: {error}") from None
+        if self.platform is not None:
+            try:
+                platform(self.platform, release.generation)
+            except UsageError as error:
+                raise ValueError(f"platform: {error}") from None
         if self.stages != [s for s in Stage if s in self.stages]:
             raise ValueError(f"stages: expected the order {', '.join(Stage)}, each at most once")
         return self
@@ -232,6 +278,13 @@ class Board(Strict):
     def rse_ids(self) -> list[int]:
         """Ids of all RSEs, ascending."""
         return [rse.id for rse in self.rses]
+
+    def pace(self, rse: int) -> float:
+        """Return the seconds between two characters that are sent to an RSE."""
+        pace = self.rses[rse].pace
+        if pace is not None:
+            return pace
+        return FVP_PACE if self.launcher.kind == "fvp" else 0
 
     def budget(self, stage: Stage) -> float:
         """Return the seconds that a stage may take after the one before it."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hil.bench.board import Board
 from hil.bench.board_file import BoardFile
 from hil.bench.model_inputs import read_key
 from hil.bench.placeholders import expand
 from hil.errors import UsageError
-from hil.images.image_spec import ImageSpec
+from hil.images.image_spec import ImageSpec, with_paths
 from hil.images.placement import ProvisioningValues, build_images
+from hil.images.plan import check_places
+from hil.images.platforms import Platform, for_release
 from hil.model.secret import Secret
 from hil.targets.load import LoadPlan
 
@@ -26,9 +29,11 @@ def build_plan(file: BoardFile, cache: Path) -> LoadPlan:
         cache: Folder of built images, named by content and used again.
 
     Raises:
-        UsageError, ImageError: an input is missing or malformed; names the image.
+        UsageError, ImageError: an input is missing or malformed, or does not fit the memories and
+            flash slots of the board's platform; names the image.
     """
     board = file.board
+    layout = platform_of(board)
     keys: dict[str, Secret | None] = {
         name: read_key(getattr(board.provisioning, name), f"provisioning.{name}") for name in KEYS
     }
@@ -43,12 +48,22 @@ def build_plan(file: BoardFile, cache: Path) -> LoadPlan:
         cache,
         ProvisioningValues(**keys),
     )
+    if layout and (problems := list(check_places(images, board.rse_ids, layout))):
+        raise UsageError("\n".join(problems))
     return LoadPlan(tuple(images))
 
 
+def platform_of(board: Board) -> Platform | None:
+    """Return the layout of the board's platform, None where the board file names none."""
+    if board.platform is None:
+        return None
+    return for_release(board.platform, board.release)
+
+
 def _with_variables(spec: ImageSpec) -> ImageSpec:
-    """Replace `${VAR}` in the path of a file that is placed as it is."""
-    if spec.file is None:
-        return spec
-    path = expand(str(spec.file), {"id": "{id}"}, where=f"images.{spec.name}.file")
-    return spec.model_copy(update={"file": Path(path)})
+    """Replace `${VAR}` in the paths of files that are placed or packed as they are."""
+
+    def filled(path: Path, key: str) -> Path:
+        return Path(expand(str(path), {"id": "{id}"}, where=f"images.{spec.name}.{key}"))
+
+    return with_paths(spec, filled)

@@ -48,6 +48,20 @@ def pyocd_rses(board: Board, expand: Expand) -> list[PyocdRse]:
     return rses
 
 
+def console_endpoints(file: BoardFile, expand: Expand) -> dict[int, Endpoint]:
+    """Return where the consoles are that are there before anything was started.
+
+    Raises:
+        UsageError: a model makes its consoles when it starts.
+    """
+    if isinstance(file.board.launcher, FvpSettings):
+        raise UsageError(
+            f"{file.board.name}: the consoles of a model are there only once it was started with "
+            "its images; add --load"
+        )
+    return {rse.id: rse.console for rse in pyocd_rses(file.board, expand)}
+
+
 def endpoint(rse: int, console: Console, expand: Expand) -> Endpoint:
     """Return where the console of an RSE is opened."""
     where = f"rses.{rse}.console"

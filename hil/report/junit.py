@@ -31,6 +31,7 @@ class TestResult:
         outcome: "passed", "failed", "error" or "skipped".
         failure_class: "product", "infrastructure" or "harness" for a failed or broken test.
         message: First line for the reader; `text` is the whole explanation.
+        output: What the device printed meanwhile, "" if that is not kept.
     """
 
     __test__ = False  # pytest would take the name for a test class
@@ -42,6 +43,7 @@ class TestResult:
     message: str = ""
     text: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
+    output: str = ""
 
 
 def xml_text(text: str) -> str:
@@ -86,6 +88,8 @@ def _cases(results: Iterable[TestResult]) -> Iterable[TestCase]:
             error = Error(message, result.failure_class or "harness")
             error.text = xml_text(result.text)
             case.result = [error]
+        if result.output:
+            case.system_out = xml_text(result.output)
         for key, value in result.properties.items():
             case.add_property(xml_text(key), xml_text(value))
         yield case

@@ -31,6 +31,9 @@ class _Slots:
     ram: range
 
 
+#: Of the images that this boot has loaded.
+Versions = dict[int, tuple[int, int, int]]
+
 _SRAM = range(0x31000000, 0x31100000)
 _HOST_WINDOW = range(0x70000000, 0x70198000)
 
@@ -58,6 +61,7 @@ def bl2(machine: Machine, _context: BootContext) -> Stage:
     yield machine.delay(0.01)
     console.info("PSA Crypto init done, sig_type: EC-P256")
     loaded = None
+    versions: Versions = {}
     for image in _IMAGES:
         if image == _AP_BL1 and machine.otp.rse_id > 0:
             continue
@@ -68,15 +72,16 @@ def bl2(machine: Machine, _context: BootContext) -> Stage:
                 if machine.has(faults.HANG_IN_BL2):
                     return BootEnd.HALT
         yield machine.delay(0.04)
-        loaded = _load(machine, image)
+        loaded = _load(machine, image, versions)
         if loaded is None:
             console.error("Unable to find bootable image")
             return BootEnd.HALT
+        versions[image] = loaded[1].version
         if image in POST_LOAD_START:
             console.info(f"BL2: {POST_LOAD_START[image]}")
         for _ in range(1, _LCPS if image == _LCP else 1):
             yield machine.delay(0.002)
-            if _load(machine, image) is None:
+            if _load(machine, image, versions) is None:
                 console.error("BL2: Unable to find bootable LCP image")
                 return BootEnd.HALT
         for line in rows(POST_LOAD, image, generation):
@@ -90,7 +95,7 @@ def bl2(machine: Machine, _context: BootContext) -> Stage:
     return None
 
 
-def _load(machine: Machine, image: int) -> tuple[int, mcuboot.Header] | None:
+def _load(machine: Machine, image: int, versions: Versions) -> tuple[int, mcuboot.Header] | None:
     """Load the best valid image of the two slots; its slot and header, None if there is none."""
     console, slots = machine.console, _IMAGES[image]
     candidates: dict[int, mcuboot.Header] = {}
@@ -106,14 +111,16 @@ def _load(machine: Machine, image: int) -> tuple[int, mcuboot.Header] | None:
     while candidates:
         slot = max(candidates, key=lambda number: (candidates[number].version, -number))
         header = candidates.pop(slot)
-        if _load_slot(machine, image, slot, header):
+        if _load_slot(machine, image, slot, header, versions):
             console.info(f"Image {image} loaded from the {_NAMES[slot].lower()} slot")
             return slot, header
     console.info(f"No slot to load for image {image}")
     return None
 
 
-def _load_slot(machine: Machine, image: int, slot: int, header: mcuboot.Header) -> bool:
+def _load_slot(
+    machine: Machine, image: int, slot: int, header: mcuboot.Header, versions: Versions
+) -> bool:
     """Copy to RAM, then check there; says on the UART what was found."""
     console, slots = machine.console, _IMAGES[image]
     content = mcuboot.cut(header, machine.flash.read(slots.offsets[slot], slots.size))
@@ -128,13 +135,20 @@ def _load_slot(machine: Machine, image: int, slot: int, header: mcuboot.Header) 
     if slots.ram is _SRAM:
         machine.sram.write(address, content.data)
     console.info(f"Image {image} RAM loading to 0x{address:x} is succeeded.")
+    removing = f"Removing image {image} from SRAM at address 0x{address:x}"
+    if header.flags & mcuboot.FLAG_NON_BOOTABLE:
+        console.info(removing)
+        return False
     counter = _FIRST_BL2_COUNTER + image
     stored = machine.otp.security_counter(counter)
     verdict = mcuboot.check(content, machine.otp.cm_rotpk(_SECURE_KEY), stored)
     _say(machine, image, verdict, stored)
     if not verdict.valid or verdict.security_counter is None:
         console.error(f"Image in the {_NAMES[slot].lower()} slot is not valid!")
-        console.info(f"Removing image {image} from SRAM at address 0x{address:x}")
+        console.info(removing)
+        return False
+    if not mcuboot.dependencies_met(content, versions):
+        console.info(removing)
         return False
     if verdict.security_counter > stored:
         machine.otp.set_security_counter(counter, verdict.security_counter)

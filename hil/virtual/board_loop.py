@@ -47,7 +47,7 @@ class Loop:
         while self._running:
             timeout = self.tick()
             for key, events in self._selector.select(timeout):
-                if key.fileobj in self._selector.get_map():
+                if self._selector.get_map().get(key.fd) is key:
                     key.data(events)
 
     def close(self) -> None:

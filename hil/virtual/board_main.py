@@ -21,6 +21,7 @@ from hil.virtual.board_loop import Loop
 from hil.virtual.faults import KNOWN
 from hil.virtual.firmware import FirmwareConfig
 from hil.virtual.releases import RELEASES
+from hil.virtual.suite import KNOWN as SUITES
 
 _PR_SET_PDEATHSIG = 1
 
@@ -52,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         help="vector table at reset (default: the boot ROM's)",
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[:N]")
+    parser.add_argument(
+        "--suite",
+        default="",
+        metavar="HOW",
+        help="run regression tests: " + "; ".join(f"{how}: {what}" for how, what in SUITES.items()),
+    )
     parser.add_argument("--time-scale", type=float, default=1.0, help="factor on every delay")
     parser.add_argument("--handshake-timeout", type=float, default=3.0, metavar="SECONDS")
     return parser
@@ -67,6 +74,7 @@ def _config(arguments: Sequence[str]) -> BoardConfig:
         time_scale=options.time_scale,
         handshake_timeout=options.handshake_timeout,
         faults=faults.firmware,
+        suite=options.suite,
     )
     if options.chip >= options.rse_amount:
         expected = f"expected 0 to {options.rse_amount - 1} with --rse-amount {options.rse_amount}"

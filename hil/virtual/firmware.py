@@ -29,6 +29,7 @@ from hil.virtual.otp_layout import ROUTING_TABLE_SIZE, OtpMap
 from hil.virtual.ports import Fabric, FlashPort, SramPort, UartPort
 from hil.virtual.releases import release
 from hil.virtual.runtime import runtime
+from hil.virtual.suite import KNOWN as SUITES
 
 __all__ = ["DEV_PUBLIC_KEY", "BootEnd", "FirmwareConfig", "VirtualRse"]
 
@@ -47,6 +48,7 @@ class FirmwareConfig:
         handshake_timeout: Firmware seconds until `fixed` reports a missing peer.
         rom_key: Public key that the ROM trusts: X and Y, 64 bytes.
         faults: What is wrong with this chip, see `faults.KNOWN`.
+        suite: How the regression tests go, see `suite.KNOWN`; "" for firmware without tests.
 
     Raises:
         UsageError: For a value outside its domain.
@@ -59,10 +61,14 @@ class FirmwareConfig:
     handshake_timeout: float = 3.0
     rom_key: bytes = DEV_PUBLIC_KEY
     faults: frozenset[str] = frozenset()
+    suite: str = ""
 
     def __post_init__(self) -> None:
         release(self.release)
         fault_names.check(self.faults)
+        if self.suite and self.suite not in SUITES:
+            known = ", ".join(SUITES)
+            raise UsageError(f"unknown test suite {self.suite!r}; known are {known}")
         if fault_names.STOCK_2_2_2 in self.faults and self.release != "2.2.2":
             raise UsageError(
                 f"fault {fault_names.STOCK_2_2_2!r} is for release 2.2.2, not {self.release}"
@@ -107,6 +113,7 @@ class VirtualRse:
             sram=sram,
             console=Console(uart, rules),
             fabric=fabric,
+            suite=config.suite,
         )
 
     def boot(self) -> Generator[float, None, BootEnd]:

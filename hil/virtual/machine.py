@@ -45,6 +45,7 @@ class Machine:
         handshake_timeout: Seconds; only `fixed` has one.
         random: The TRNG.
         staged: A provisioning message was accepted before (persistent data of 2.3).
+        suite: How the regression tests go, see `suite.KNOWN`; "" for firmware without tests.
     """
 
     release: Release
@@ -62,6 +63,7 @@ class Machine:
     fabric: Fabric
     random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
     staged: bool = False
+    suite: str = ""
 
     def has(self, fault: str) -> bool:
         """Whether this chip has that fault."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hil.virtual import ecdsa
 
 MAGIC = 0x96F3B83D
 FLAG_RAM_LOAD = 0x20
+FLAG_NON_BOOTABLE = 0x10
 _ENCRYPTED_FLAGS = 0x04 | 0x08
+_COMPRESSED_FLAGS = 0x200 | 0x400 | 0x800
 
 _HEADER = struct.Struct("<IIHHIIBBHI")
 HEADER_SIZE = 32
@@ -27,7 +29,15 @@ _PLAIN_MAGIC = 0x6907
 _TLV_PUBLIC_KEY = 0x02
 _TLV_SHA256 = 0x10
 _TLV_ECDSA = 0x22
+_TLV_DEPENDENCY = 0x40
 _TLV_SECURITY_COUNTER = 0x50
+
+#: Image, minimum version; all images of the BL2.
+_DEPENDENCY = struct.Struct("<B3xBBHI")
+_IMAGES = 6
+#: Buffers of bootutil; what is longer is not even read.
+_LONGEST_SIGNATURE = 128
+_LONGEST_KEY = _LONGEST_SIGNATURE + 24
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,9 @@ def parse_header(data: bytes, slot_size: int) -> Header | None:
         data
     )
     header = Header(load, size, protected, image, flags, (major, minor, revision), build)
-    if magic != MAGIC or header.hashed_size >= slot_size or flags & _ENCRYPTED_FLAGS:
+    if magic != MAGIC or header.hashed_size >= slot_size:
+        return None
+    if flags & (_ENCRYPTED_FLAGS | _COMPRESSED_FLAGS):
         return None
     return header
 
@@ -96,8 +108,8 @@ def _info(slot: bytes, at: int) -> tuple[int, int]:
     return magic, size
 
 
-def _tlvs(image: Image) -> Iterator[tuple[int, bytes]]:
-    """Type and value of all TLVs, protected ones first."""
+def _tlvs(image: Image) -> Iterator[tuple[int, int, bytes]]:
+    """Type, length as announced, and value of all TLVs, protected ones first."""
     protected_at = image.header.header_size + image.header.image_size
     areas = [(image.header.hashed_size, len(image.data))]
     if image.header.protected_size:
@@ -107,7 +119,7 @@ def _tlvs(image: Image) -> Iterator[tuple[int, bytes]]:
         while at + _INFO.size <= end:
             kind, size = _INFO.unpack_from(image.data, at)
             at += _INFO.size
-            yield kind, image.data[at : at + size]
+            yield kind, size, image.data[at : at + size]
             at += size
 
 
@@ -133,8 +145,11 @@ def check(image: Image, key_hash: bytes, stored_counter: int) -> Verdict:
     verdict = Verdict()
     body = image.data[: image.header.hashed_size]
     hash_good = signature_good = False
+    longest = {_TLV_PUBLIC_KEY: _LONGEST_KEY, _TLV_ECDSA: _LONGEST_SIGNATURE}
     key = b""
-    for kind, value in _tlvs(image):
+    for kind, size, value in _tlvs(image):
+        if size > longest.get(kind, size) and (kind != _TLV_ECDSA or key):
+            return verdict
         if kind == _TLV_SECURITY_COUNTER:
             verdict.security_counter = int.from_bytes(value, "little")
             if verdict.security_counter < stored_counter or len(value) != 4:
@@ -149,5 +164,37 @@ def check(image: Image, key_hash: bytes, stored_counter: int) -> Verdict:
             key = value if verdict.key_found else b""
         elif kind == _TLV_ECDSA and key:
             signature_good = ecdsa.verify_der(key, body, value)
+            # Each signature needs a key of its own before it; one without is passed over.
+            key = b""
     verdict.valid = hash_good and signature_good and verdict.security_counter is not None
     return verdict
+
+
+def dependencies_met(image: Image, loaded: Mapping[int, tuple[int, int, int]]) -> bool:
+    """Whether what the protected TLVs ask of other images holds.
+
+    Args:
+        image: A valid image.
+        loaded: Versions of the images that this boot has loaded; of one that it has not, the header
+            in bootutil's state is still zero.
+    """
+    end = image.header.hashed_size
+    for at, kind, value in _protected(image, end):
+        if kind != _TLV_DEPENDENCY:
+            continue
+        if len(value) != _DEPENDENCY.size or at + len(value) > end:
+            return False
+        other, *minimum = _DEPENDENCY.unpack(value)
+        if other >= _IMAGES or loaded.get(other, (0, 0, 0)) < tuple(minimum[:3]):
+            return False
+    return True
+
+
+def _protected(image: Image, end: int) -> Iterator[tuple[int, int, bytes]]:
+    """Place of the value, type and value of the protected TLVs."""
+    at = image.header.header_size + image.header.image_size + _INFO.size
+    while image.header.protected_size and at + _INFO.size <= end:
+        kind, size = _INFO.unpack_from(image.data, at)
+        at += _INFO.size
+        yield at, kind, image.data[at : at + size]
+        at += size

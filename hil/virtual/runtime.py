@@ -12,6 +12,7 @@ from hil.virtual.console import Console
 from hil.virtual.console_text import secure_fault
 from hil.virtual.machine import BootContext, BootEnd, Machine, Stage
 from hil.virtual.reporter import report_runtime
+from hil.virtual.suite import run_suite
 
 _BLUE, _GREEN, _PLAIN = "\033[1;34m", "\033[0;32m", "\033[0m"
 _ISOLATION_LEVEL = 2
@@ -31,6 +32,8 @@ def runtime(machine: Machine, context: BootContext) -> Stage:
         _panic(machine)
         return BootEnd.RESET
     report_runtime(machine, context)
+    if machine.suite and (end := (yield from run_suite(machine))) is not None:
+        return end
     return BootEnd.RUNNING
 
 

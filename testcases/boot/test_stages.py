@@ -8,13 +8,17 @@ from hil_fixtures.verdicts import fail
 
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
-from hil.diagnosis.boot import explain_boot
+from hil.diagnosis.boot import diagnose_boot, explain_boot
 
 
-def test_reaches_every_stage_in_time(first_boot: SystemBoot, board: Board, rse: int) -> None:
+def test_reaches_every_stage_in_time(
+    first_boot: SystemBoot, board: Board, rse: int, request: pytest.FixtureRequest
+) -> None:
     """The RSE reaches each stage of the board file in order, each within its budget."""
     if not first_boot.of(rse).ok:
-        fail(explain_boot(first_boot, rse, board), boot=first_boot, rse=rse)
+        diagnosis = diagnose_boot(first_boot, board)
+        told = explain_boot(first_boot, rse, board, diagnosis)
+        fail(told, boot=first_boot, rse=rse, diagnosis=diagnosis, request=request)
 
 
 def test_console_belongs_to_this_rse(first_boot: SystemBoot, rse: int) -> None:

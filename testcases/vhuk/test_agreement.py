@@ -8,40 +8,38 @@ from hil_fixtures.verdicts import fail
 
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
-from hil.diagnosis.agreement import Facts, binding_warning, explain_disagreement, gather
-from hil.diagnosis.boot import summarise_boot
+from hil.diagnosis.boot import diagnose_boot, summarise_boot
+from hil.diagnosis.diagnose import ONLY_SEED_0, binding_warning
+from hil.diagnosis.rendering import render
+from hil.diagnosis.words import names
 from hil.model.agreement import Agreement, SystemInputs
 from hil.report.run_record import RunRecord
 
 
-def facts_of(boot: SystemBoot, inputs: SystemInputs, board: Board, source: str) -> Facts:
-    """Return what a boot showed, for the diagnosis."""
-    policies = {rse: state.policy for rse in boot.rses if (state := boot.state(rse)) is not None}
-    assert board.fingerprint is not None
-    return gather(
-        board.release,
-        inputs,
-        boot.fingerprints(source),
-        policies,
-        source,
-        board.fingerprint.partition_id,
-    )
-
-
-def check_agreement(boot: SystemBoot, inputs: SystemInputs, board: Board, source: str) -> None:
+def check_agreement(
+    boot: SystemBoot,
+    board: Board,
+    source: str,
+    request: pytest.FixtureRequest,
+    before: SystemBoot | None = None,
+) -> None:
     """Fail with the cause unless every RSE reported one and the same fingerprint."""
     __tracebackhide__ = True
-    facts = facts_of(boot, inputs, board, source)
+    diagnosis = diagnose_boot(boot, board, source=source, before=before)
+    facts = diagnosis.facts
     missing = [rse for rse in boot.rses if rse not in facts.fingerprints]
     if missing:
         told = "\n".join(f"  {summarise_boot(boot.of(rse))}" for rse in missing)
-        names = ", ".join(f"RSE {rse}" for rse in missing)
-        fail(f"no {source} fingerprint from {names}\n{told}", boot=boot)
-    if len(facts.groups) > 1:
-        fail(explain_disagreement(facts), boot=boot)
+        head = f"no {source} fingerprint from {names(missing)}; {diagnosis.headline}"
+        message = f"{head}\n{told}\n{render(diagnosis)}"
+        fail(message, boot=boot, diagnosis=diagnosis, request=request)
+    if facts.disagreed:
+        fail(render(diagnosis), boot=boot, diagnosis=diagnosis, request=request)
 
 
-def test_every_rse_reports_a_fingerprint(first_boot: SystemBoot, source: str, rse: int) -> None:
+def test_every_rse_reports_a_fingerprint(
+    first_boot: SystemBoot, board: Board, source: str, rse: int, request: pytest.FixtureRequest
+) -> None:
     """The reporter of each RSE prints its fingerprint, under the id of that RSE."""
     if malformed := first_boot.malformed(rse):
         fail(f"RSE {rse}: {malformed[0].why}: {malformed[0].text!r}", boot=first_boot, rse=rse)
@@ -55,6 +53,8 @@ def test_every_rse_reports_a_fingerprint(first_boot: SystemBoot, source: str, rs
             f"or this die was provisioned with the message of RSE {told_id}",
             boot=first_boot,
             rse=rse,
+            diagnosis=diagnose_boot(first_boot, board, source=source),
+            request=request,
         )
 
 
@@ -67,22 +67,23 @@ def test_all_rses_agree(
     request: pytest.FixtureRequest,
 ) -> None:
     """Every RSE reports the same fingerprint; if not, the message says who differs and why."""
-    check_agreement(first_boot, inputs, board, source)
+    check_agreement(first_boot, board, source, request)
     # Not through record_property: with --junitxml that is a warning, which pytest makes an error.
     properties = request.node.user_properties
     properties.append(("fingerprint", first_boot.fingerprints(source)[0]))
     if (warning := binding_warning(inputs)) is not None:
         properties.append(("warning", warning))
+        properties.append(("known_defect", ONLY_SEED_0))
         record.warn(warning)
 
 
 def test_fingerprint_is_the_models(
     first_boot: SystemBoot,
-    inputs: SystemInputs,
     expected: Agreement,
     board: Board,
     source: str,
     rse: int,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The fingerprint equals the model's value for the provisioning values of the board file."""
     assert board.fingerprint is not None
@@ -94,25 +95,38 @@ def test_fingerprint_is_the_models(
     if seen is None:
         pytest.skip(f"RSE {rse} reported no {source} fingerprint to compare; that test failed")
     if seen != wanted:
-        explanation = facts_of(first_boot, inputs, board, source).explanations[rse]
+        diagnosis = diagnose_boot(first_boot, board, source=source)
+        explanation = diagnosis.facts.explanations[rse]
         fail(
             f"RSE {rse}: fingerprint {seen}, the model expects {wanted} ({outcome.reason}). "
             f"What it matches: {explanation.hypothesis}"
-            + (f" ({explanation.detail})" if explanation.detail else ""),
+            + (f" ({explanation.detail})" if explanation.detail else "")
+            + f"\n{render(diagnosis)}",
             boot=first_boot,
             rse=rse,
+            diagnosis=diagnosis,
+            request=request,
         )
 
 
 def test_all_rses_agree_after_reset(
-    second_boot: SystemBoot, inputs: SystemInputs, board: Board, source: str
+    first_boot: SystemBoot,
+    second_boot: SystemBoot,
+    board: Board,
+    source: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The agreement holds after a reset of the whole system."""
-    check_agreement(second_boot, inputs, board, source)
+    check_agreement(second_boot, board, source, request, before=first_boot)
 
 
 def test_fingerprint_survives_reset(
-    first_boot: SystemBoot, second_boot: SystemBoot, source: str, rse: int
+    first_boot: SystemBoot,
+    second_boot: SystemBoot,
+    board: Board,
+    source: str,
+    rse: int,
+    request: pytest.FixtureRequest,
 ) -> None:
     """The vHUK of each RSE is the same as before the reset: what it sealed can still be opened."""
     before = first_boot.fingerprints(source).get(rse)
@@ -127,4 +141,6 @@ def test_fingerprint_survives_reset(
             "sealed before cannot be opened again",
             boot=second_boot,
             rse=rse,
+            diagnosis=diagnose_boot(second_boot, board, source=source, before=first_boot),
+            request=request,
         )

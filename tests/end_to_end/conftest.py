@@ -39,6 +39,12 @@ class Run:
         [suite] = JUnitXml.fromfile(str(self.folder / "junit.xml"))
         return {case.name: case for case in suite}
 
+    @property
+    def all_cases(self) -> list[Any]:
+        """The testcases in their order; those that ran on several devices have one name."""
+        [suite] = JUnitXml.fromfile(str(self.folder / "junit.xml"))
+        return list(suite)
+
     def text_of(self, name: str) -> str:
         """What a failed test case says."""
         [result] = self.cases[name].result

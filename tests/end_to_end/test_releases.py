@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import pytest
+
+from hil.cli import main
 
 from .conftest import Lab
 
@@ -24,6 +28,31 @@ def test_the_agreement_fails_with_its_cause(lab: Lab, board: str) -> None:
     told = run.text_of("test_all_rses_agree[bl1_2]")
     assert CAUSES[board] in told.splitlines()[0]
     assert "KDF(GUK, seed_" in told
+
+
+@pytest.mark.parametrize(
+    ("board", "cause", "defect"),
+    [
+        ("virtual-rse4-tfm222", "reply-encrypted-in-place", "reply-encrypted-in-place"),
+        ("virtual-rse4-no-agreement", "handshake-skipped", "handshake-not-provisioned"),
+    ],
+)
+def test_the_cause_reaches_junit_the_record_and_hil_explain(
+    lab: Lab, board: str, cause: str, defect: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The failed case carries cause and known defect; `hil explain RUN` says the same afterwards."""
+    run = lab.run(board, "-k", "test_all_rses_agree and not reset")
+    found = ET.parse(run.folder / "junit.xml").iterfind(
+        ".//testcase[@name='test_all_rses_agree[bl1_2]']/properties/property"
+    )
+    properties = {entry.get("name"): entry.get("value") for entry in found}
+    assert properties["cause"] == cause
+    assert properties["known_defect"] == defect
+    assert properties["confidence"] == "certain"
+    assert run.record["diagnosis"]["leading"] == [cause]
+    assert main(["explain", str(run.folder)]) == 1
+    told = capsys.readouterr().out
+    assert told.splitlines()[0] == run.record["diagnosis"]["headline"]
 
 
 def test_the_repaired_firmware_agrees_on_all_seeds(lab: Lab) -> None:

@@ -196,7 +196,8 @@ def test_firmware_without_the_reporter(lab: Lab) -> None:
     """An RSE that boots on without its report lines is told to lack the reporter."""
     board = lab.board(FVP + QUICK + 'launcher: {parameters: {virtual.fault: "2:no-report"}}\n')
     run = lab.run(board)
-    assert "this firmware has no reporter" in run.text_of("test_reaches_every_stage_in_time[rse2]")
+    told = run.text_of("test_reaches_every_stage_in_time[rse2]")
+    assert "the firmware of RSE 2 has no reporter" in told.splitlines()[0]
 
 
 def test_another_release_than_the_board_file_says(lab: Lab) -> None:

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board file and a build tree: the placement plan, and the files of it in one folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.bench.board import Board
+from hil.bench.board_file import BoardFile
+from hil.bench.image_plan import build_plan, platform_of
+from hil.errors import HilError
+from hil.images.delivery import data_option, flash_region, loader_device
+from hil.images.image_spec import with_paths
+from hil.images.placement import PlacedImage
+from hil.images.plan import ParameterFile, Placement, Plan, check_places, place_of
+from hil.images.plan_release import check_messages, check_release
+from hil.images.stale import check_tree
+from hil.model.releases import release_for
+from hil.targets.fvp_settings import FvpSettings
+from hil.targets.pyocd_settings import PyocdSettings
+
+#: Environment variables that board files name folders of images with.
+BIN, HOST = "HIL_TFM_BIN", "HIL_HOST_IMAGES"
+#: Ends of the names of a model's parameters whose value is a file of an image.
+_FILE_PARAMETERS = re.compile(r"\.(raw_image|fname)$")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Folders that the images of a board come from."""
+
+    #: `bin` of TF-M's build tree.
+    bin: Path
+    host: Path
+
+    @classmethod
+    def at(cls, folder: Path, host: Path | None = None) -> Tree:
+        """Return the folders of a build tree, or of a folder with its files."""
+        inner = folder / "bin"
+        files = (inner if inner.is_dir() else folder).absolute()
+        return cls(files, host.absolute() if host else files)
+
+    def rom_parts(self) -> tuple[Path, Path] | None:
+        """Return BL1_1 and the DMA ICS, None where they are not both here."""
+        parts = (self.bin / "bl1_1.bin", self.bin / "rom_dma_ics.bin")
+        return parts if all(part.is_file() for part in parts) else None
+
+    def fill(self, text: str) -> str:
+        """Put the folders in the place of their environment variables."""
+        return text.replace(f"${{{BIN}}}", str(self.bin)).replace(f"${{{HOST}}}", str(self.host))
+
+
+def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
+    """Say what goes where, and everything that is wrong.
+
+    Args:
+        file: The board.
+        tree: Where `${HIL_TFM_BIN}` and `${HIL_HOST_IMAGES}` are; the environment by default.
+        cache: Folder for images that are signed or built for this.
+
+    Raises:
+        UsageError: the board's platform is not known.
+    """
+    board = _with_tree(file.board, tree)
+    layout = platform_of(board)
+    images: list[PlacedImage] = []
+    problems: list[str] = []
+    for spec in board.images:
+        # One at a time, so that every mistake is told; places are checked for all together.
+        one = BoardFile(file.path, board.model_copy(update={"images": [spec], "platform": None}))
+        try:
+            images += build_plan(one, cache).images
+        except HilError as error:
+            problems += str(error).splitlines()
+    names = [spec.name for spec in board.images]
+    problems += [f"two images are called {name!r}" for name in names if names.count(name) > 1]
+    # An image that could not be made is one problem, not also a hole.
+    complete = not problems
+    problems += check_places(images, board.rse_ids if complete else [], layout)
+    release = release_for(board.release)
+    problems += check_release(images, board.release, release.tags, board.image_version)
+    problems += check_messages(images, release, layout)
+    if tree is not None:
+        problems += check_tree(tree.bin)
+    placements = [Placement(image, place_of(image, layout), how(board, image)) for image in images]
+    parameters = tuple(_parameter_files(board, file.path.parent))
+    problems += [
+        f"{each.path}: no such file (launcher.parameters.{each.parameter}){_hint(each.path, tree)}"
+        for each in parameters
+        # What needs the environment is looked at when the model starts.
+        if "${" not in str(each.path) and not each.path.is_file()
+    ]
+    return Plan(tuple(placements), parameters, tuple(dict.fromkeys(problems)))
+
+
+def _hint(path: Path, tree: Tree | None) -> str:
+    """Return how a missing ROM is made, where its parts are there."""
+    if path.name != "rom.bin" or tree is None or (parts := tree.rom_parts()) is None:
+        return ""
+    return f"; make it: hil image rom create {parts[0]} {parts[1]} --out {path}"
+
+
+def how(board: Board, image: PlacedImage) -> str:
+    """Return what the board's launcher is told to put an image in its place."""
+    launcher = board.launcher
+    if isinstance(launcher, FvpSettings):
+        prefix = launcher.rse_prefixes[image.rse] if launcher.rse_prefixes else f"RSE{image.rse}"
+        names = launcher.data_instance.replace("{rse}", prefix).replace("{id}", str(image.rse))
+        return data_option(image, names)
+    if isinstance(launcher, PyocdSettings):
+        return flash_region(image, launcher.target)
+    return loader_device(image)
+
+
+def _parameter_files(board: Board, folder: Path) -> Iterator[ParameterFile]:
+    """Yield each parameter of a model that names a file; none of other launchers."""
+    if not isinstance(board.launcher, FvpSettings):
+        return
+    for name, value in board.launcher.parameters.items():
+        if _FILE_PARAMETERS.search(name) and isinstance(value, str) and value:
+            for text in _for_each_rse(value, board.rse_ids):
+                yield ParameterFile(name, folder / text.replace("{board}", str(folder)))
+
+
+def _for_each_rse(text: str, rses: list[int]) -> list[str]:
+    return [text.replace("{id}", str(rse)) for rse in rses] if "{id}" in text else [text]
+
+
+def _with_tree(board: Board, tree: Tree | None) -> Board:
+    if tree is None:
+        return board
+    images = [with_paths(spec, lambda path, _: Path(tree.fill(str(path)))) for spec in board.images]
+    changes: dict[str, object] = {"images": images}
+    if isinstance(board.launcher, FvpSettings):
+        parameters = {
+            name: tree.fill(value) if isinstance(value, str) else value
+            for name, value in board.launcher.parameters.items()
+        }
+        changes["launcher"] = board.launcher.model_copy(update={"parameters": parameters})
+    return board.model_copy(update=changes)

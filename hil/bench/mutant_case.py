@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One row of the catalogue of damaged images on a bench, and the verdict on its boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hil.bench.boots import SystemBoot
+from hil.images.mutant_rules import Outcome, Place, Verdict
+from hil.images.mutants import Mutant
+
+#: Stages of the boot, in order.
+_STAGES = ("BL1_1", "BL1_2", "BL2", "runtime")
+#: Where a boot ends that is refused by something that is no stage of its own.
+_LAST_STAGE = {"provisioning": "BL1_1"}
+
+
+@dataclass(frozen=True)
+class MutantCase:
+    """One row of the catalogue in one place."""
+
+    mutant: Mutant
+    place: Place = Place.ALONE
+
+    def __str__(self) -> str:
+        place = "" if self.place is Place.ALONE else f"+{self.place}"
+        return f"{self.mutant.name}{place}"
+
+
+@dataclass(frozen=True)
+class MutantBoot:
+    """What became of one case.
+
+    Attributes:
+        rse: The RSE that had the damaged image.
+        boot: The boot of the system, with all RSEs.
+        expected: What a correct boot does with it.
+    """
+
+    rse: int
+    boot: SystemBoot
+    expected: Outcome
+
+    @property
+    def mismatch(self) -> str | None:
+        """What the boot did instead of what was expected, None if it did that."""
+        did = self._did()
+        if did is None:
+            return None
+        result = self.boot.of(self.rse)
+        last = result.halt_line or result.last_line
+        return f"expected {self.expected}, {did}; RSE {self.rse} ends with {last!r}"
+
+    def _did(self) -> str | None:
+        result, stage = self.boot.of(self.rse), self.expected.stage
+        reached = {each.stage for each in result.reached}
+        furthest = next((each for each in reversed(_STAGES) if each in reached), "nothing")
+        if self.expected.verdict is not Verdict.REFUSED:
+            return None if result.ok else f"it comes no further than {furthest}: {result.detail}"
+        if furthest == "runtime":
+            return "it boots"
+        # A build without log lines in BL1 and BL2 only shows that nothing booted.
+        last = _LAST_STAGE.get(stage or "", stage)
+        return None if furthest in (last, "nothing") else f"it comes as far as {furthest}"

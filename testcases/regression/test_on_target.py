@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The firmware's own tests pass on every RSE: tf-m-tests or psa-arch-tests, as it was built.
+
+Each on-target test is a testcase of its own in the run's JUnit file, with the time it took and its
+part of the log; the test here fails if one of them does, or if they do not come to their end.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from hil.bench.suite_runs import SuiteRun
+from hil.errors import DeviceError
+
+
+def test_on_target_tests_pass(suite_runs: dict[int, SuiteRun], rse: int) -> None:
+    """All tests that the firmware runs come to their end, and none of them fails."""
+    run = suite_runs[rse]
+    problem = run.problem
+    if problem is None:
+        return
+    if run.ended == "gone":
+        raise DeviceError(
+            problem, rse=rse, operation="on-target tests", hint="the device failed, not the tests"
+        )
+    pytest.fail(problem, pytrace=False)
