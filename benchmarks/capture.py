@@ -61,7 +61,7 @@ def plan(quick: bool, giga: bool) -> Iterator[tuple[str, str, int, int, int]]:
     for repeat in range(1 if quick else 3):
         for link in ("pty", "tcp"):
             for size in sizes:
-                for chunk in (256, 4096, 65536) if size == sizes[-1] else (4096,):
+                for chunk in (256, 1024, 4096, 65536) if size == sizes[-1] else (4096,):
                     for engine in OWN:
                         yield engine, link, size, chunk, 60
                 if repeat == 0:

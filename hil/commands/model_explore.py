@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +30,8 @@ def add(actions: Commands) -> None:
         help="try every order of the vHUK handshake",
         description="Walks through every order in which the handshake of a release can go, and says "
         "which promises hold; for each that is broken it shows a shortest schedule that breaks it. "
-        "Exit status 0 if all hold, 1 if one is broken.",
+        'Above 5 RSEs it samples, and what nothing broke is told as "so far". '
+        "Exit status 0 if none was seen broken, 1 if one is.",
     )
     explore.add_argument("--release", required=True, metavar="R", help="2.2.2, 2.3.1, fixed, ...")
     explore.add_argument("--rses", type=int, default=4, metavar="N", help="number of RSEs (4)")
@@ -47,7 +49,6 @@ def add(actions: Commands) -> None:
     explore.add_argument(
         "--sfcp",
         choices=("plain", "session", "setup"),
-        default="session",
         help="2.3 and later: without encryption, with the session key that is meant (default), or with "
         "its set-up message by message as TF-M 2.3.1 is written",
     )
@@ -81,12 +82,20 @@ def _explore(options: argparse.Namespace) -> int:
     if options.samples < 1:
         raise UsageError(f"--samples: expected at least 1, got {options.samples}")
     began = time.perf_counter()
-    result = explore(
-        system,
-        seed=options.seed,
-        samples=options.samples,
-        exhaustive=options.exhaustive or None,
-    )
+    try:
+        result = explore(
+            system,
+            seed=options.seed,
+            samples=options.samples,
+            exhaustive=options.exhaustive or None,
+        )
+    except MemoryError:
+        raise UsageError(
+            f"out of memory with {options.rses} RSEs: explore fewer, or without --exhaustive"
+        ) from None
+    except KeyboardInterrupt:
+        print("hil: interrupted; nothing can be said yet", file=sys.stderr)
+        raise
     seconds = time.perf_counter() - began
     if options.json:
         print(json.dumps(_as_json(result, options, seconds), indent=2))
@@ -107,7 +116,7 @@ def _system(options: argparse.Namespace) -> System:
         release = replace(release, bound=bound)
     if options.stock and not release.session_key_in_handshake:
         raise UsageError(f"--stock: TF-M {release.name} needs no routing tables; 2.2.x does")
-    system = nominal(release, options.rses, sfcp=Sfcp(options.sfcp))
+    system = nominal(release, options.rses, sfcp=Sfcp(options.sfcp or Sfcp.SESSION))
     system = replace(system, routing_tables=not options.stock)
     system = changed(system, options.lost, present=False)
     if release.policy_gated:
@@ -121,6 +130,8 @@ def _system(options: argparse.Namespace) -> System:
     system = changed(system, options.restart, restarts=1)
     for place, (rse_id,) in _numbers("--id", options.id, 1):
         system = changed(system, [place], rse_id=rse_id)
+    if options.sfcp is not None and release.session_key_in_handshake:
+        raise UsageError(f"--sfcp: TF-M {release.name} has no SFCP; 2.3.x does")
     if (options.rx or options.tx) and not release.session_key_in_handshake:
         raise UsageError(f"--rx, --tx: TF-M {release.name} has no such routing tables; 2.2.x has")
     for place, table in _numbers("--rx", options.rx, options.rses):
@@ -157,7 +168,7 @@ def _render(result: Exploration, options: argparse.Namespace, seconds: float) ->
         told = (
             f"BROKEN  {invariant.name:<17} {broken.detail}"
             if broken
-            else (f"holds   {invariant.name:<17} {invariant.promise}")
+            else f"{_UNBROKEN[result.exhaustive]} {invariant.name:<17} {invariant.promise}"
         )
         lines.append(f"  {told}")
     lines += [f"  note    {note}" for note in _notes(result, options)]
@@ -167,12 +178,18 @@ def _render(result: Exploration, options: argparse.Namespace, seconds: float) ->
     return lines
 
 
+#: What is said of a promise that nothing was seen to break, by whether every order was tried.
+_UNBROKEN = {True: "holds  ", False: "so far "}
+
+
 def _extent(result: Exploration, options: argparse.Namespace, seconds: float) -> str:
     rate = f"{result.states / seconds:,.0f} states/s" if seconds > 0 else "at once"
     if result.exhaustive:
         how = "every order"
+    elif result.runs:
+        how = f"SAMPLED, {result.runs} runs (--seed {options.seed}); not every order"
     else:
-        how = f"SAMPLED, {options.samples} runs (--seed {options.seed}); not every order"
+        how = "INCOMPLETE, there are more states than fit; not every order"
     return (
         f"{how}: {result.states} states, {result.transitions} steps, {result.ends} ends "
         f"in {seconds:.2f} s ({rate})"
@@ -183,7 +200,11 @@ def _notes(result: Exploration, options: argparse.Namespace) -> list[str]:
     release, amount = result.system.release, result.system.amount
     notes = []
     if not result.anyone_finishes:
-        notes.append("no RSE ever has a vHUK: what holds, holds of nothing")
+        notes.append(
+            "no RSE ever has a vHUK: what holds, holds of nothing"
+            if result.exhaustive
+            else "what was seen does not go as far as a vHUK: nothing is known of any"
+        )
     if release.session_key_in_handshake and release.policy_gated and not options.stock:
         notes.append(
             "as if the build had routing tables; stock 2.2 refuses the handshake (--stock)"
@@ -213,6 +234,7 @@ def _as_json(result: Exploration, options: argparse.Namespace, seconds: float) -
         "rses": options.rses,
         "bound": result.system.release.bound.name.lower(),
         "exhaustive": result.exhaustive,
+        "runs": result.runs,
         "states": result.states,
         "steps": result.transitions,
         "ends": result.ends,

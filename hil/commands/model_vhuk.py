@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from hil.commands.options import Commands, add_boards_folder
 
 if TYPE_CHECKING:
-    from hil.model.agreement import Agreement, RseInputs, RseOutcome, SystemInputs
+    from hil.model.agreement import Agreement, RseOutcome
     from hil.model.secret import Secret
+    from hil.model.system_inputs import RseInputs, SystemInputs
 
 _UNKNOWN = "not known (the board file does not have all that enters it)"
 
@@ -45,14 +46,14 @@ def _vhuk(options: argparse.Namespace) -> int:
     lines = _head(board.name, board.release, inputs)
     for rse, outcome in zip(inputs.rses, agreement.outcomes, strict=True):
         lines += ["", *_rse(inputs, rse, outcome, partition, options.reveal_development_keys)]
-    print("\n".join([*lines, "", _conclusion(agreement)]))
+    print("\n".join([*lines, "", *_conclusion(agreement, inputs)]))
     return 0
 
 
 def _head(name: str, firmware: str, inputs: SystemInputs) -> list[str]:
-    release = inputs.release
+    release, amount = inputs.release, len(inputs.rses)
     return [
-        f"{name}: TF-M {firmware} (rules of {release.name}), {len(inputs.rses)} RSEs",
+        f"{name}: TF-M {firmware} (rules of {release.name}), {amount} RSE{'s' * (amount > 1)}",
         f"  KDF {release.kdf.name}; boot state = SHA-256({', '.join(_order(inputs))})",
         f"  bound: {release.bound}; client seeds: {release.client_seed}",
     ]
@@ -105,8 +106,23 @@ def _seed(seed: Secret | None, fingerprint: str, reveal: bool) -> str:
     return f"fingerprint {fingerprint}" + (f"  {seed.hex()}" if reveal else "")
 
 
-def _conclusion(agreement: Agreement) -> str:
+def _conclusion(agreement: Agreement, inputs: SystemInputs) -> list[str]:
+    """Return the conclusion, behind what it rests on."""
+    several, release = len(inputs.rses) > 1, inputs.release
+    lines = []
+    if several and release.session_key_in_handshake and release.policy_gated:
+        lines.append("note: as if the build had routing tables; stock 2.2 refuses the handshake")
+    if several and (unknown := _taken_as_equal(inputs)):
+        lines.append(f"note: not known, and taken as the same on every RSE: {unknown}")
     if agreement.agreed:
-        return "all RSEs end with one vHUK"
-    groups = " / ".join(",".join(map(str, group)) for group in agreement.groups)
-    return f"they do not agree: RSEs with one vHUK: {groups or 'none'}"
+        told = "all RSEs end with one vHUK" if several else "one RSE, which agrees with nobody else"
+    else:
+        groups = " / ".join(",".join(map(str, group)) for group in agreement.groups)
+        told = f"they do not agree: RSEs with one vHUK: {groups or 'none'}"
+    return [*lines, told]
+
+
+def _taken_as_equal(inputs: SystemInputs) -> str:
+    names = (("GUK", "guk"), ("BL1_2", "bl1_2_hash"))
+    found = [n for n, field in names if any(getattr(rse, field) is None for rse in inputs.rses)]
+    return " and ".join(found)

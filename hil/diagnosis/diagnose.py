@@ -54,13 +54,19 @@ class Diagnosis:
     notes: tuple[str, ...]
 
     @property
+    def known_defects(self) -> tuple[str, ...]:
+        """Ids of the known defects behind the causes that the headline names."""
+        found = [d.id for ranked in self.leading for d in ranked.defects[:1]]
+        return tuple(dict.fromkeys(found))
+
+    @property
     def properties(self) -> list[tuple[str, str]]:
         """Return what the JUnit file of a failed test carries."""
-        found = [("cause", ranked.cause.id) for ranked in self.leading]
-        defects = [d.id for ranked in self.leading for d in ranked.defects[:1]]
-        found = [("cause", ",".join(value for _, value in found))] if found else []
-        if defects:
-            found.append(("known_defect", ",".join(dict.fromkeys(defects))))
+        found = []
+        if self.leading:
+            found.append(("cause", ",".join(ranked.cause.id for ranked in self.leading)))
+        if self.known_defects:
+            found.append(("known_defect", ",".join(self.known_defects)))
         if self.leading:
             found.append(("confidence", str(self.leading[0].confidence)))
         return found

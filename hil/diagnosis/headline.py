@@ -40,7 +40,7 @@ def headline(facts: Facts, outcome: Outcome, leading: tuple[Ranked, ...]) -> str
     if outcome is Outcome.AGREED and not leading:
         if facts.agreed:
             return f"all {facts.amount} RSEs agree on one vHUK"
-        return "every RSE booted, and none reported a fingerprint"
+        return _as_far_as_seen(facts)
     if not leading:
         return f"{who}: for no known reason" if who else "for no known reason"
     claims = _claims([r.suspicion for r in leading])
@@ -57,6 +57,21 @@ def headline(facts: Facts, outcome: Outcome, leading: tuple[Ranked, ...]) -> str
     else:
         told = f"{'most likely' if best is Confidence.LIKELY else 'possibly'} {claims[0]}"
     return f"{who}: {told}" if who else told
+
+
+def _as_far_as_seen(facts: Facts) -> str:
+    """Return what can be said where nothing is wrong, and yet not all RSEs are seen to agree."""
+    unseen = sorted(set(range(facts.amount)) - set(facts.seen))
+    rest = f"; of {names(unseen)} nothing was recorded" if unseen else ""
+    if len(facts.fingerprints) > 1:
+        return f"{names(facts.fingerprints)} agree on one vHUK{rest}"
+    if facts.fingerprints:
+        return (
+            f"{names(facts.fingerprints)} reported a fingerprint, with none to compare it to{rest}"
+        )
+    if unseen:
+        return f"{names(facts.seen)} booted and reported no fingerprint{rest}"
+    return "every RSE booted, and none reported a fingerprint"
 
 
 def _who(facts: Facts, outcome: Outcome) -> str:

@@ -12,6 +12,7 @@ from hil.bench.board import Board
 from hil.bench.model_inputs import system_inputs
 from hil.diagnosis.observation import Case, Observation
 from hil.diagnosis.observing import observe_log
+from hil.diagnosis.words import printable
 from hil.errors import ModelError, UsageError
 from hil.model.fingerprint import PARTITION_ID
 from hil.model.releases import RELEASES, Release, find_release, release_for
@@ -105,7 +106,8 @@ def check_reports(path: Path) -> None:
         report = parse_report(found[0])
         if isinstance(report, MalformedReport):
             raise UsageError(
-                f"report line {report.text!r}: {report.why}; --lenient leaves such lines out",
+                f"report line {report.text!r}: {printable(report.why)}; "
+                "--lenient leaves such lines out",
                 where=f"{path}:{number}",
             )
 

@@ -11,6 +11,7 @@ from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
 from hil.bench.model_inputs import system_inputs
 from hil.diagnosis.observation import Case, ErrorLine, Observation
+from hil.diagnosis.words import printable
 from hil.uart.boot_errors import code_of, explain, explain_halt
 from hil.uart.log_reader import read_log
 from hil.uart.log_reading import LogReading
@@ -118,7 +119,7 @@ def _of_boots(rse: int, boots: Sequence[Boot], release: ReleaseGuess | str | Non
             None,
         ),
         notes=tuple(
-            f"report line that cannot be read: {r.why}"
+            f"report line that cannot be read: {printable(r.why)}"
             for r in reports
             if isinstance(r, MalformedReport)
         ),

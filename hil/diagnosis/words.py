@@ -19,6 +19,11 @@ def names(rses: Iterable[int]) -> str:
     return f"RSE {', '.join(map(str, ids[:-1]))} and {ids[-1]}"
 
 
+def printable(text: str) -> str:
+    """Return a text from a UART on one line, and without what a terminal would obey."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
 def told(values: Mapping[int, str], rses: Sequence[int]) -> str:
     """Return values of some RSEs, equal ones together.
 

@@ -20,7 +20,7 @@ from hil.images.recognise_message import recognise_message
 from hil.images.sic_table import find_sic_table
 
 #: Beginnings of files that are no images.
-_FOREIGN = (b"\x7fELF", b"!<arch>", b"PK\x03\x04", b"\x1f\x8b", b"\x80\x04", b"\x89PNG", b"%PDF")
+_FOREIGN = (b"\x7fELF", b"!<arch>", b"PK\x03\x04", b"\x1f\x8b\x08", b"\x80\x04", b"\x89PNG", b"%PDF")
 #: Bytes that tell a text.
 PROBE = 512
 _FIP_NAME = 0xAA640001
@@ -180,11 +180,12 @@ def _by_name(path: Path, data: bytes) -> FoundImage | None:
 #: In this order: what has a magic first, then what is told by its structure, the name last.
 _LOOKS: tuple[Callable[[Path, bytes], FoundImage | None], ...] = (
     _mcuboot,
+    # Before those that take any two words for a vector table: an IV is random.
+    _bl2,
     recognise_message,
     _fip,
     _dma,
     _code,
     _table,
-    _bl2,
     _by_name,
 )

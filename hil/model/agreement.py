@@ -12,7 +12,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hil.model import keys
 from hil.model.fingerprint import PARTITION_ID, Source, vhuk_fingerprint
 from hil.model.handshake.machine import Phase
 from hil.model.handshake.run import ChipEnd, run
@@ -20,17 +19,7 @@ from hil.model.handshake.system import Sfcp, system_of
 from hil.model.handshake.values import Symbols
 from hil.model.releases import Bound
 from hil.model.secret import Secret
-from hil.model.system_inputs import SERVER, RseInputs, SystemInputs
-
-__all__ = [
-    "SERVER",
-    "Agreement",
-    "Ending",
-    "RseInputs",
-    "RseOutcome",
-    "SystemInputs",
-    "expected_agreement",
-]
+from hil.model.system_inputs import SERVER, SystemInputs
 
 
 class Ending(StrEnum):
@@ -78,13 +67,14 @@ class Agreement:
         return self.groups == (tuple(outcome.rse for outcome in self.outcomes),)
 
 
-def expected_agreement(inputs: SystemInputs, *, session: bool = False) -> Agreement:
+def expected_agreement(inputs: SystemInputs, *, session: bool = True) -> Agreement:
     """Return what the rules of the release make of the inputs.
 
     Args:
         inputs: What the RSEs bring along.
-        session: From 2.3 on: whether SFCP encrypts, so that nobody gets through without everybody
-            and another GUK ends the link; False is the handshake alone.
+        session: From 2.3 on: whether SFCP encrypts, as builds do unless told otherwise; then nobody
+            gets through without everybody, and another GUK ends the link. False is the handshake
+            alone (`SFCP_ENABLE_ENCRYPTION=OFF`).
     """
     system = system_of(inputs, sfcp=Sfcp.SESSION if session else Sfcp.PLAIN)
     symbols = Symbols(system)
@@ -162,13 +152,9 @@ class _Judge:
         ]
 
     def _vhuk(self, place: int, bound: tuple[int, ...]) -> Secret | None:
-        rse = self.inputs.rses[place]
         seeds = [self.inputs.seed(other) for other in bound]
-        known = [seed for seed in seeds if seed is not None]
-        if len(known) < len(seeds) or rse.state is None or rse.guk is None:
-            return None
         rule = Bound.ALL if len(bound) > 1 else Bound.FIRST
-        return keys.vhuk(rse.guk, known, rse.state, self.inputs.release, rule)
+        return self.inputs.rses[place].vhuk(seeds, self.inputs.release, rule)
 
 
 def _identity(inputs: SystemInputs, outcome: RseOutcome) -> Hashable:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hil.model import keys
-from hil.model.agreement import SERVER, RseInputs, SystemInputs
 from hil.model.boot_state import Lcs, TpMode
 from hil.model.fingerprint import PARTITION_ID, Source, seed_fingerprint, vhuk_fingerprint
-from hil.model.releases import RELEASES, Bound, Release
+from hil.model.releases import RELEASES, Bound
 from hil.model.secret import Secret
+from hil.model.system_inputs import SERVER, RseInputs, SystemInputs
 
 
 class Hypothesis(StrEnum):
@@ -128,39 +127,29 @@ def seed_owners(inputs: SystemInputs) -> dict[str, int]:
     return {seed_fingerprint(seed): rse for rse, seed in seeds if seed is not None}
 
 
-def _vhuk(
-    rse: RseInputs, seeds: list[Secret | None], release: Release, bound: Bound = Bound.FIRST
-) -> Secret | None:
-    known = [seed for seed in seeds if seed is not None]
-    state = rse.state
-    if rse.guk is None or state is None or len(known) != len(seeds):
-        return None
-    return keys.vhuk(rse.guk, known, state, release, bound)
-
-
 _Rows = Iterator[Candidate]
 
 
 def _agreed(rse: RseInputs, inputs: SystemInputs) -> _Rows:
-    if value := _vhuk(rse, [inputs.seed(SERVER)], inputs.release):
+    if value := rse.vhuk([inputs.seed(SERVER)], inputs.release):
         yield Candidate(Hypothesis.AGREED, value)
 
 
 def _all_seeds(rse: RseInputs, inputs: SystemInputs) -> _Rows:
     seeds = [inputs.seed(other.rse) for other in inputs.rses]
-    if len(seeds) > 1 and (value := _vhuk(rse, seeds, inputs.release, Bound.ALL)):
+    if len(seeds) > 1 and (value := rse.vhuk(seeds, inputs.release, Bound.ALL)):
         yield Candidate(Hypothesis.ALL_SEEDS, value)
 
 
 def _own_seed(rse: RseInputs, inputs: SystemInputs) -> _Rows:
-    if value := _vhuk(rse, [inputs.seed(rse.rse)], inputs.release):
+    if value := rse.vhuk([inputs.seed(rse.rse)], inputs.release):
         yield Candidate(Hypothesis.OWN_SEED, value)
 
 
 def _seed_of_other(rse: RseInputs, inputs: SystemInputs) -> _Rows:
     for other in inputs.rses:
         if other.rse not in {SERVER, rse.rse} and (
-            value := _vhuk(rse, [inputs.seed(other.rse)], inputs.release)
+            value := rse.vhuk([inputs.seed(other.rse)], inputs.release)
         ):
             yield Candidate(Hypothesis.SEED_OF_OTHER, value, f"seed of RSE {other.rse}")
 
@@ -168,7 +157,7 @@ def _seed_of_other(rse: RseInputs, inputs: SystemInputs) -> _Rows:
 def _other_guk(rse: RseInputs, inputs: SystemInputs) -> _Rows:
     for other in inputs.rses:
         if other.guk != rse.guk and (
-            value := _vhuk(replace(rse, guk=other.guk), [inputs.seed(SERVER)], inputs.release)
+            value := replace(rse, guk=other.guk).vhuk([inputs.seed(SERVER)], inputs.release)
         ):
             yield Candidate(Hypothesis.OTHER_GUK, value, f"GUK of RSE {other.rse}", "guk")
 
@@ -179,7 +168,7 @@ def _other_state(rse: RseInputs, inputs: SystemInputs) -> _Rows:
         (Hypothesis.OWN_SEED_OTHER_STATE, rse.rse),
     ):
         for changed, detail, field in _other_states(rse, inputs):
-            if value := _vhuk(changed, [inputs.seed(seed)], inputs.release):
+            if value := changed.vhuk([inputs.seed(seed)], inputs.release):
                 yield Candidate(hypothesis, value, detail, field)
 
 
@@ -215,7 +204,7 @@ def _other_release(rse: RseInputs, inputs: SystemInputs) -> _Rows:
             (inputs.seed(SERVER), "seed of RSE 0 as it was sent"),
         )
         for seed, detail in seeds:
-            if value := _vhuk(rse, [seed], old):
+            if value := rse.vhuk([seed], old):
                 told = f"as in {old.name}: {detail}"
                 yield Candidate(Hypothesis.OTHER_RELEASE, value, told, "release")
 

@@ -6,13 +6,13 @@ Values that are not known (a HUK never leaves a die) are None.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from hil.errors import ModelError
 from hil.model import keys
 from hil.model.boot_state import BootState, Lcs, TpMode
-from hil.model.releases import Release
+from hil.model.releases import Bound, Release
 from hil.model.secret import Secret
 
 #: Id of the RSE that serves the handshake.
@@ -50,6 +50,15 @@ class RseInputs:
     def state_fields(self) -> Hashable:
         """What makes two boot states equal, as far as it is known."""
         return (self.tp, self.lcs, self.reprov, self.bl1_2_hash)
+
+    def vhuk(
+        self, seeds: Sequence[Secret | None], release: Release, bound: Bound = Bound.FIRST
+    ) -> Secret | None:
+        """Return the vHUK that seeds give it, None unless all that enters it is known."""
+        known = [seed for seed in seeds if seed is not None]
+        if self.guk is None or self.state is None or len(known) < len(seeds):
+            return None
+        return keys.vhuk(self.guk, known, self.state, release, bound)
 
 
 @dataclass(frozen=True)

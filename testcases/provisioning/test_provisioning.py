@@ -9,7 +9,7 @@ from hil_fixtures.verdicts import fail
 from hil.bench.board import Board
 from hil.bench.boots import SystemBoot
 from hil.diagnosis.boot import explain_boot
-from hil.model.agreement import SystemInputs
+from hil.model.system_inputs import SystemInputs
 
 
 def test_from_virgin_to_its_life_cycle_state(

@@ -12,7 +12,8 @@ from hil.diagnosis.boot import diagnose_boot, summarise_boot
 from hil.diagnosis.diagnose import ONLY_SEED_0, binding_warning
 from hil.diagnosis.rendering import render
 from hil.diagnosis.words import names
-from hil.model.agreement import Agreement, SystemInputs
+from hil.model.agreement import Agreement
+from hil.model.system_inputs import SystemInputs
 from hil.report.run_record import RunRecord
 
 
@@ -45,7 +46,14 @@ def test_every_rse_reports_a_fingerprint(
         fail(f"RSE {rse}: {malformed[0].why}: {malformed[0].text!r}", boot=first_boot, rse=rse)
     if rse not in first_boot.fingerprints(source):
         told = summarise_boot(first_boot.of(rse))
-        fail(f"RSE {rse}: no [HIL1] vhuk line with src={source}; {told}", boot=first_boot, rse=rse)
+        diagnosis = diagnose_boot(first_boot, board, source=source)
+        fail(
+            f"RSE {rse}: no [HIL1] vhuk line with src={source}; {told}\n{diagnosis.headline}",
+            boot=first_boot,
+            rse=rse,
+            diagnosis=diagnosis,
+            request=request,
+        )
     told_id = first_boot.reported_ids()[rse]
     if told_id != rse:
         fail(
@@ -133,7 +141,14 @@ def test_fingerprint_survives_reset(
     after = second_boot.fingerprints(source).get(rse)
     if after is None:
         told = summarise_boot(second_boot.of(rse))
-        fail(f"RSE {rse}: no fingerprint after the reset; {told}", boot=second_boot, rse=rse)
+        diagnosis = diagnose_boot(second_boot, board, source=source, before=first_boot)
+        fail(
+            f"RSE {rse}: no fingerprint after the reset; {told}\n{diagnosis.headline}",
+            boot=second_boot,
+            rse=rse,
+            diagnosis=diagnosis,
+            request=request,
+        )
     if before != after:
         fail(
             f"RSE {rse}: fingerprint {before} before the reset, {after} after it: its vHUK holds "

@@ -6,10 +6,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+
+from hil.cli import main
+from hil.model.handshake import explore as exploration
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests/model/data"
@@ -62,6 +66,16 @@ def test_a_board_without_known_huks_says_what_is_not_known() -> None:
     shown = model("vhuk", "FVP_RD_V3_Cfg2")
     assert shown.returncode == 0, shown.stderr
     assert "HUK                not known" in shown.stdout
+    *_, note, conclusion = shown.stdout.splitlines()
+    assert note == "note: not known, and taken as the same on every RSE: GUK and BL1_2"
+    assert conclusion == "all RSEs end with one vHUK"
+    assert "note:" not in model("vhuk", "virtual-rse4").stdout
+
+
+def test_the_handshake_of_2_2_is_told_to_be_that_of_a_patched_build() -> None:
+    """Stock 2.2 has no routing tables; the expected values are those of a build that has."""
+    shown = model("vhuk", "virtual-rse4-tfm222").stdout
+    assert "note: as if the build had routing tables; stock 2.2 refuses" in shown
 
 
 def test_a_clean_release_ends_with_status_0() -> None:
@@ -101,6 +115,52 @@ def test_faults_are_taken_from_the_command_line() -> None:
     assert "TFM_PLAT_ERR_UNSUPPORTED" in model("explore", "--release", "2.2.2", "--stock").stdout
 
 
+def test_what_was_only_sampled_is_not_said_to_hold() -> None:
+    """Beyond five RSEs nothing "holds": nothing was seen to break it so far."""
+    result = model("explore", "--release", "fixed", "--rses", "6", "--samples", "5")
+    assert result.returncode == 0
+    assert "SAMPLED, 5 runs (--seed 0); not every order" in result.stdout
+    assert result.stdout.count("\n  so far  ") == 8
+    assert "\n  holds" not in result.stdout
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Have explorations end with this."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(exploration, "explore", refuse)
+
+
+def test_what_does_not_fit_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exhaustive exploration that ends early is called incomplete, and never sampled."""
+    monkeypatch.setattr(exploration, "explore", partial(exploration.explore, most_states=100))
+    assert main(["model", "explore", "--release", "fixed", "--rses", "7", "--exhaustive"]) == 0
+    told = capsys.readouterr().out
+    assert "INCOMPLETE, there are more states than fit; not every order: 100 states" in told
+    assert "SAMPLED" not in told
+    assert "what was seen does not go as far as a vHUK" in told
+    assert "no RSE ever" not in told
+    assert "\n  holds" not in told
+    cut_off(monkeypatch, MemoryError())
+    assert main(["model", "explore", "--release", "2.3.1", "--rses", "7"]) == 2
+    assert "hil: out of memory with 7 RSEs" in capsys.readouterr().err
+
+
+def test_an_interrupted_exploration_says_nothing_of_the_release(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C: one line, no result, status 130."""
+    cut_off(monkeypatch, KeyboardInterrupt())
+    assert main(["model", "explore", "--release", "2.3.1"]) == 130
+    told = capsys.readouterr()
+    assert not told.out
+    assert told.err == "hil: interrupted; nothing can be said yet\n"
+
+
 def test_the_result_for_machines() -> None:
     """--json has counts and every schedule in words."""
     result = model("explore", "--release", "2.2.2", "--rses", "3", "--json")
@@ -121,6 +181,7 @@ def test_the_result_for_machines() -> None:
         (["explore", "--release", "2.3.1", "--id", "1=7"], "chip 1 has RSE id 7, expected 0 to 3"),
         (["explore", "--release", "2.3.1", "--stock"], "--stock: TF-M 2.3.x needs no routing"),
         (["explore", "--release", "2.3.1", "--rx", "0=1,2,3,0"], "2.3.x has no such routing"),
+        (["explore", "--release", "2.2.2", "--sfcp", "plain"], "--sfcp: TF-M 2.2.x has no SFCP"),
         (["explore", "--release", "2.1.0", "--no-policy", "1"], "2.1.0 has no policy bit"),
         (["explore", "--release", "2.3.1", "--samples", "0"], "--samples: expected at least 1"),
         (["vhuk", "virtual-rse5"], "virtual-rse5"),

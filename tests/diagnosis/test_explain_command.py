@@ -70,6 +70,11 @@ def test_one_log_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "RSE 3  (not recorded)" in out
     assert "note: no log of RSE 3" in out
     assert "cause " not in out
+    told = "RSE 0, 1 and 2 agree on one vHUK; of RSE 3 nothing was recorded"
+    assert out.splitlines()[0] == told
+    _, out, _ = explain(capsys, logs[1])
+    told = "RSE 1 reported a fingerprint, with none to compare it to; of RSE 0, 2 and 3 nothing was"
+    assert out.startswith(told)
 
 
 def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,6 +166,20 @@ def test_a_bad_report_line_names_line_and_field(
     status, out, _ = explain(capsys, "--lenient", *logs)
     assert status in {0, 1}
     assert "note: RSE 2: report line that cannot be read" in out
+
+
+def test_control_characters_in_a_report_line_stay_out_of_the_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One error is one line, whatever bytes came: no line feed, nothing that a terminal obeys."""
+    logs = write(tmp_path, situation("2.3.1 N=4 nominal"))
+    spoil(logs[2], "src=bl1_2", "src=b\x0b\x07l")
+    _, _, err = explain(capsys, *logs)
+    assert len(err.splitlines()) == 1
+    assert "src=b\ufffd\ufffdl: expected bl1_2" in err
+    _, out, _ = explain(capsys, "--lenient", *logs)
+    assert "\x0b" not in out + err
+    assert "\x07" not in out + err
 
 
 def test_a_log_that_is_cut_off_in_a_report_line(

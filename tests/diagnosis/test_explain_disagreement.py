@@ -11,11 +11,12 @@ import pytest
 from hil.diagnosis.diagnose import binding_warning, diagnose
 from hil.diagnosis.observation import Case, Observation
 from hil.diagnosis.rendering import render
-from hil.model.agreement import RseInputs, SystemInputs, expected_agreement
+from hil.model.agreement import expected_agreement
 from hil.model.boot_state import Lcs
 from hil.model.fingerprint import vhuk_fingerprint
 from hil.model.releases import release_for
 from hil.model.secret import Secret
+from hil.model.system_inputs import RseInputs, SystemInputs
 from hil.uart.report_lines import StateReport
 
 

@@ -36,6 +36,10 @@ def test_one_rse_never_joins_the_handshake(lab: Lab) -> None:
         assert "silent in the vHUK handshake" in told
         assert "one RSE does not take part" in told
     assert "no bl1_2 fingerprint from RSE 0" in run.text_of("test_all_rses_agree[bl1_2]")
+    for name in ("test_all_rses_agree[bl1_2]", "test_every_rse_reports_a_fingerprint[bl1_2-rse1]"):
+        assert "[no-handshake-timeout]" in run.text_of(name)
+        told = {p.get("name"): p.get("value") for p in run.cases[name]._elem.iter("property")}
+        assert told["known_defect"] == "no-handshake-timeout"
 
 
 def test_one_rse_never_gets_to_the_handshake(lab: Lab) -> None:
@@ -93,7 +97,7 @@ def test_an_image_with_a_flipped_byte_is_refused(lab: Lab, tmp_path: Path) -> No
 def test_a_board_that_is_killed_in_mid_boot(lab: Lab, stage: str) -> None:
     """The device's death is an infrastructure error of that RSE, at the stage where it died."""
     board = lab.board(
-        "extends: virtual-rse4\nbudgets: {BL1_1: 30, provisioning: 30, BL1_2: 30, vhuk: 8}\n"
+        "extends: virtual-rse4\nbudgets: {BL1_1: 30, provisioning: 30, BL1_2: 30, vhuk: 20}\n"
         "services:\n"
         '  rse: {arguments_of: {3: ["--time-scale", "4"]}}\n'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import struct
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from hil.errors import ImageError, ModelError
 from hil.images.bl2_image import IMAGE_SIZE, build_bl2, parse_bl2, verify_bl2
+from hil.images.recognise import recognise
 from hil.images.signing_key import SigningKey
 
 KCE_CM = b"\x5c" * 32
@@ -129,3 +131,14 @@ def test_any_bytes_end_in_an_image_error(junk: bytes, padded: bool) -> None:
     data = junk.ljust(IMAGE_SIZE, b"\0") if padded else junk
     with pytest.raises(ImageError):
         parse_bl2(data)
+
+
+def test_an_iv_that_looks_like_something_else_hides_no_image(
+    dev_key: SigningKey, tmp_path: Path
+) -> None:
+    """The first bytes are random: stack and reset vector, or the beginning of a gzip file."""
+    for head in (struct.pack("<II", 0x30000400, 0x31000101), b"\x1f\x8b\x00\x00\x00\x00\x00\x00"):
+        data = build_bl2(b"code", dev_key, bytes(32), "2.3.1", iv=head + bytes(8))
+        found = recognise(tmp_path / "bl2.bin", data)
+        assert found is not None
+        assert found.bl2 is not None

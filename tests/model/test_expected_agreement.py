@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from hil.errors import ModelError
 from hil.model import keys
-from hil.model.agreement import Ending, RseInputs, SystemInputs, expected_agreement
+from hil.model.agreement import Ending, expected_agreement
 from hil.model.boot_state import BootState, Lcs, TpMode
 from hil.model.releases import RELEASES, Bound, release_for
 from hil.model.secret import Secret
+from hil.model.system_inputs import RseInputs, SystemInputs
 
 GUK = bytes.fromhex("2a89d9a2ef6e3a84cebf62cf4c7417aa511be40fcfed61d12cff07cc75f54bb7")
 BL1_2 = bytes.fromhex("5043a0667599df500f428c08251b5080d872cce7ac1f01a871908202c9460a9e")
@@ -111,7 +112,7 @@ def test_expected_outcome_is_what_the_firmware_did(shared_dir: Path, tag: str) -
     """Values, groups, and who stops or waits, for each case of the vectors."""
     for vector in _vectors(shared_dir, tag):
         case = vector["case"]
-        agreement = expected_agreement(_inputs(vector, tag))
+        agreement = expected_agreement(_inputs(vector, tag), session=False)
         assert _groups(agreement.groups) == _groups(vector["same_vhuk_groups_real_len"]), case
         for outcome, seen in zip(agreement.outcomes, vector["per_rse"], strict=True):
             if seen["vhuk_real_len"] is None:
@@ -177,19 +178,35 @@ def test_whose_huk_matters(changed: int) -> None:
 
 
 def test_mixed_policy_bits() -> None:
-    """One RSE that stays away: who waits, who stops, who gets through, by release."""
+    """One RSE that stays away: who waits, who stops, who gets through, by release and encryption."""
+    wait = [Ending.WAITS, Ending.WAITS, Ending.VALUE, Ending.WAITS]
+    stop = [Ending.STOPS, Ending.STOPS, Ending.VALUE, Ending.STOPS]
+    through = [Ending.WAITS, Ending.VALUE, Ending.VALUE, Ending.VALUE]
     expected = {
-        "2.2.2": [Ending.WAITS, Ending.WAITS, Ending.VALUE, Ending.WAITS],
-        "2.3.1": [Ending.WAITS, Ending.VALUE, Ending.VALUE, Ending.VALUE],
-        "fixed": [Ending.STOPS, Ending.STOPS, Ending.VALUE, Ending.STOPS],
+        ("2.2.2", True): wait,
+        ("2.2.2", False): wait,
+        ("2.3.1", True): wait,
+        ("2.3.1", False): through,
+        ("fixed", True): stop,
+        ("fixed", False): stop,
     }
-    for release, endings in expected.items():
-        outcomes = expected_agreement(_with(_system(release), 2, vhuk_agreement=False)).outcomes
-        assert [outcome.ending for outcome in outcomes] == endings
+    for (release, session), endings in expected.items():
+        system = _with(_system(release), 2, vhuk_agreement=False)
+        outcomes = expected_agreement(system, session=session).outcomes
+        assert [outcome.ending for outcome in outcomes] == endings, (release, session)
         assert outcomes[2].bound == (2,)
         assert "RSE 2" in outcomes[0].reason
     alone = expected_agreement(_with(_system("2.3.1"), 0, vhuk_agreement=False)).outcomes
     assert [outcome.ending for outcome in alone] == [Ending.VALUE] + [Ending.WAITS] * 3
+
+
+def test_another_guk_ends_the_encrypted_link_unless_told_otherwise() -> None:
+    """What is predicted of a device counts with SFCP's encryption; without it two values come out."""
+    odd = _with(_system("2.3.1"), 2, guk=Secret(b"\xee" * 32))
+    server = expected_agreement(odd).outcomes[0]
+    assert server.ending is Ending.STOPS
+    assert "DECRYPTION_FAILED: the session key of RSE 2 differs" in server.reason
+    assert expected_agreement(odd, session=False).groups == ((0, 1, 3), (2,))
 
 
 def test_groups_without_any_known_key() -> None:

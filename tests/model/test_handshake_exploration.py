@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from hil.model.handshake import explore as exploration
 from hil.model.handshake.diagram import draw, sentence
 from hil.model.handshake.explore import Exploration, explore
 from hil.model.handshake.invariants import INVARIANTS, End
@@ -201,6 +202,22 @@ def test_a_limit_of_states_is_told() -> None:
     result = explore(system("2.3.1", 5), most_states=100)
     assert not result.exhaustive
     assert result.states == 100
+
+
+def test_more_rses_have_fewer_states_in_the_same_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit counts chips, so that states of twelve RSEs need no more room than those of six."""
+    monkeypatch.setattr(exploration, "MOST_CHIPS", 1200)
+    for amount in (6, 12):
+        assert explore(system("2.3.1", amount), exhaustive=True).states == 1200 // amount
+
+
+def test_a_sampled_exploration_keeps_to_the_limit_of_states() -> None:
+    """It ends with the run that gets there, and says how many there were."""
+    result = explore(system("2.3.1", 7), samples=10_000, most_states=100)
+    assert 1 <= result.runs < 100
+    assert 100 <= result.states < 200
+    assert explore(system("2.3.1", 7), samples=7).runs == 7
+    assert explore(system("2.3.1", 3)).runs == 0
 
 
 def test_a_schedule_is_drawn_with_lanes_and_arrows() -> None:

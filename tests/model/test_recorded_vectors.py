@@ -167,3 +167,30 @@ def test_an_absent_rse_and_the_stock_build_are_understood() -> None:
     early["vectors"] = [stock]
     (result,) = check_vectors(early)
     assert result.difference is None
+
+
+@pytest.mark.parametrize("value", [1 << 70, -1, "0x100000000"])
+def test_a_number_that_no_word_holds_is_bad_input(value: object) -> None:
+    """A number field outside 32 bits is told with its field, whatever it is used for."""
+    case = {"krtl": "00" * 32, "owner": "CM", "number": value, "kmaster": "", "kprov": ""}
+    [result] = check_vectors({"tag": "TF-Mv2.2.2", "vectors": [case]})
+    assert not result.passed
+    assert result.difference is not None
+    assert "number: expected a number of 32 bits" in result.difference
+
+
+def test_a_case_with_nothing_to_compare_has_not_passed() -> None:
+    """Neither a group of calls without a call nor a run without a recorded result counts as passed."""
+    data = load(DATA / "handshake-2.3.1.json")
+    case = data["vectors"][0]
+    given = {"rse", "HUK", "contribution", "derived_seed_from_own_huk"}
+    case["per_rse"] = [{k: v for k, v in rse.items() if k in given} for rse in case["per_rse"]]
+    for name in ("contribution", "derived_seed_from_own_huk"):
+        for rse in case["per_rse"]:
+            rse.pop(name, None)
+    for name in [n for n in case if n.startswith(("same_", "all_agree_", "rses_with_", "seeds"))]:
+        del case[name]
+    data["vectors"] = [case]
+    [result] = check_vectors(data)
+    assert not result.passed
+    assert result.difference == "nothing in it that could be compared"

@@ -155,3 +155,25 @@ def test_watcher_wakes(new_transcript: Callable[[str], Transcript]) -> None:
     first.unwatch(waker)
     first.append(b"x")
     assert not waker.is_set()
+
+
+def test_a_byte_is_seen_with_its_own_time_or_not_yet(tmp_path: Path) -> None:
+    """A reader that looks while a burst is written never gives it the time of the one before."""
+    transcript = Transcript(tmp_path / "rse0.log")
+    transcript.append(b"early\n", 1_000_000_000)
+    seen: list[tuple[bytes, float | None]] = []
+    write = os.write
+
+    def look_while_it_is_written(fd: int, data: bytes) -> int:
+        stored = write(fd, data)
+        if data == b"late\n":
+            seen.append((transcript.read(6, 100), transcript.time_at(6)))
+        return stored
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hil.uart.transcript.os.write", look_while_it_is_written)
+        transcript.append(b"late\n", 9_000_000_000)
+    assert seen
+    assert seen[0][0] == b"" or seen[0][1] == 9.0
+    assert (transcript.read(6, 100), transcript.time_at(6)) == (b"late\n", 9.0)
+    transcript.close()

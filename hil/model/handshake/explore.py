@@ -21,8 +21,8 @@ from hil.model.handshake.values import Symbols
 
 #: RSEs up to which all orders are tried unless told otherwise.
 MOST_EXHAUSTIVE = 5
-#: States after which an exhaustive walk gives up and says so: about 2 GB.
-MOST_STATES = 2_000_000
+#: Chips in all states together after which a walk gives up and says so: about 1 GB.
+MOST_CHIPS = 6_000_000
 #: Runs of a sampled exploration.
 SAMPLES = 2000
 #: Share of sampled runs that end although a chip could still be reset.
@@ -54,6 +54,7 @@ class Exploration:
         transitions: Steps that were tried.
         ends: Different end states.
         exhaustive: Whether that was every order there is.
+        runs: Sampled runs; 0 where all orders were tried, as far as there was room.
         anyone_finishes: Whether some RSE has a vHUK in some end.
         violations: Broken promises by name; those not named hold in everything that was seen.
     """
@@ -63,6 +64,7 @@ class Exploration:
     transitions: int = 0
     ends: int = 0
     exhaustive: bool = True
+    runs: int = 0
     anyone_finishes: bool = False
     violations: dict[str, Violation] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ def explore(
     seed: int = 0,
     samples: int = SAMPLES,
     exhaustive: bool | None = None,
-    most_states: int = MOST_STATES,
+    most_states: int | None = None,
 ) -> Exploration:
     """Walk through the orders in which the exchange can go.
 
@@ -87,15 +89,19 @@ def explore(
         seed: Which runs a sampled exploration takes.
         samples: How many runs it takes.
         exhaustive: Whether to try all orders; by default up to `MOST_EXHAUSTIVE` RSEs.
-        most_states: Where an exhaustive exploration stops and counts as incomplete.
+        most_states: Where an exploration stops: an exhaustive one is incomplete then, a sampled one
+            ends with the run that gets there. By default what fits into about 1 GB.
     """
     symbols = Symbols(system)
     machine = machine_for(system, symbols)
+    if most_states is None:
+        most_states = MOST_CHIPS // system.amount
     if exhaustive is None:
         exhaustive = system.amount <= MOST_EXHAUSTIVE
     if exhaustive:
         return _walk(system, machine, symbols, most_states)
-    return _sample(system, machine, symbols, random.Random(seed), samples)  # noqa: S311 - no secret
+    choice = random.Random(seed)  # noqa: S311 - no secret
+    return _sample(system, machine, symbols, choice, samples, most_states)
 
 
 def _walk(system: System, machine: Machine, symbols: Symbols, most_states: int) -> Exploration:
@@ -138,11 +144,17 @@ def _way(came: list[tuple[int, Step | None]], at: int) -> Callable[[], tuple[Ste
 
 
 def _sample(
-    system: System, machine: Machine, symbols: Symbols, choice: random.Random, samples: int
+    system: System,
+    machine: Machine,
+    symbols: Symbols,
+    choice: random.Random,
+    samples: int,
+    most_states: int,
 ) -> Exploration:
     result = Exploration(system, exhaustive=False)
     seen: set[State] = set()
-    for _ in range(samples):
+    while result.runs < samples and len(seen) < most_states:
+        result.runs += 1
         state = machine.initial()
         steps: list[Step] = []
         while True:

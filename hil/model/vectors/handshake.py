@@ -35,7 +35,7 @@ def check_handshake(file: Case, case: Case, release: Release) -> Iterator[CaseRe
         check.messages(place)
     check.groups(case)
     title = f"{text(case, 'case', 'case')} {','.join(map(str, recorded.order))}"
-    yield CaseResult(title, check.comparison.compared, check.comparison.difference)
+    yield check.comparison.result(title)
 
 
 class _Values(Octets):

@@ -100,13 +100,16 @@ def check_call_group(file: Case, case: Case, release: Release) -> Iterator[CaseR
     del file
     inputs = mapping(field(case, "inputs", "case"), "inputs")
     chip = _chip(case, inputs)
-    for entry in sequence(case, "calls", "case"):
+    calls = sequence(case, "calls", "case")
+    if not calls:
+        raise ModelError("case: calls: expected at least one call, got none")
+    for entry in calls:
         call = mapping(entry, "calls")
         name = text(call, "call", "calls")
         comparison = Comparison()
         _check_call(comparison, chip, release, name, call)
         title = f"{name} ({inputs.get('name', '?')}, boot keys {chip.boot_keys})"
-        yield CaseResult(title, comparison.compared, comparison.difference)
+        yield comparison.result(title)
 
 
 def _chip(case: Case, inputs: Case) -> _Chip:
@@ -176,4 +179,4 @@ def check_provisioning(file: Case, case: Case, release: Release) -> Iterator[Cas
         TpMode.PCI, krtl, "CM" if owner == "CM" else "DM", value, release
     )
     comparison.equal("kprov", field(case, "kprov", "case"), bytes(derived).hex())
-    yield CaseResult(f"KPROV_{owner}, number {value}", comparison.compared, comparison.difference)
+    yield comparison.result(f"KPROV_{owner}, number {value}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hil.errors import ModelError
@@ -29,7 +30,7 @@ class CaseResult:
 
     @property
     def passed(self) -> bool:
-        """Whether all values agree, and there were some."""
+        """Whether all values agree."""
         return self.difference is None
 
 
@@ -39,6 +40,12 @@ class Comparison:
     def __init__(self) -> None:
         self.compared = 0
         self.difference: str | None = None
+
+    def result(self, name: str) -> CaseResult:
+        """Return what came of the case; one that holds nothing to compare has not passed."""
+        if not self.compared:
+            return CaseResult(name, 0, "nothing in it that could be compared")
+        return CaseResult(name, self.compared, self.difference)
 
     def equal(self, what: str, recorded: object, computed: object) -> None:
         """Compare one value."""
@@ -86,15 +93,20 @@ def text(case: Case, name: str, where: str) -> str:
 
 
 def number(value: object, where: str) -> int:
-    """Return a number that may be written as text: 3, "3", "0x111155AA", "0x111155AA (TCI)"."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    """Return a word of 32 bits, also one written as text: 3, "3", "0x111155AA", "0x111155AA (TCI)".
+
+    Raises:
+        ModelError: it is something else, or no such word.
+    """
+    found = value
     if isinstance(value, str) and value.split():
-        try:
-            return int(value.split()[0], 0)
-        except ValueError:
-            pass
-    raise ModelError(f"{where}: expected a number, got {show(value)}")
+        with suppress(ValueError):
+            found = int(value.split()[0], 0)
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise ModelError(f"{where}: expected a number, got {show(value)}")
+    if not 0 <= found <= 0xFFFFFFFF:
+        raise ModelError(f"{where}: expected a number of 32 bits, got {show(value)}")
+    return found
 
 
 def octets(value: object, where: str, size: int | None = None) -> bytes:
