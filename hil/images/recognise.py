@@ -20,7 +20,15 @@ from hil.images.recognise_message import recognise_message
 from hil.images.sic_table import find_sic_table
 
 #: Beginnings of files that are no images.
-_FOREIGN = (b"\x7fELF", b"!<arch>", b"PK\x03\x04", b"\x1f\x8b\x08", b"\x80\x04", b"\x89PNG", b"%PDF")
+_FOREIGN = (
+    b"\x7fELF",
+    b"!<arch>",
+    b"PK\x03\x04",
+    b"\x1f\x8b\x08",
+    b"\x80\x04",
+    b"\x89PNG",
+    b"%PDF",
+)
 #: Bytes that tell a text.
 PROBE = 512
 _FIP_NAME = 0xAA640001
