@@ -28,7 +28,7 @@ from hil.uart.capture import Capture, CaptureEvent
 from hil.uart.console import Console
 from hil.uart.follower import BootFollower
 from hil.uart.guard import Guard
-from hil.uart.opening import open_source
+from hil.uart.opening import comes_back, open_source
 from hil.uart.report_lines import VhukReport
 from hil.uart.transcript import Recording, Transcript
 from hil.uart.waiting import BootResult, wait_stages
@@ -311,11 +311,12 @@ class Bench:
         except DeviceError as error:
             raise DeviceError(str(error), rse=rse) from None
         console = self.board.rses[rse].console
+        again = console is not None and comes_back(endpoint.kind, endpoint.address)
         self._capture.attach(
             self.transcripts[rse],
             source,
             reopen=lambda: open_source(endpoint.kind, endpoint.address, endpoint.baud),
-            reopen_for=console.reopen if console is not None and endpoint.kind == "serial" else 0,
+            reopen_for=console.reopen if console is not None and again else 0,
         )
         self._journal.event("console", rse=rse, kind_of_console=endpoint.kind, at=endpoint.address)
 

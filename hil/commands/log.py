@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -65,21 +66,32 @@ def _log(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         spooled: dict[str, Path] = {}
         readings, unread = _read(options, stack, spooled)
-        if options.json:
-            from hil.uart.log_json import as_json
-
-            # Not as one text: a log can hold many tests.
-            json.dump([as_json(reading) for reading in readings], sys.stdout, indent=1)
-            print()
-        else:
-            from hil.uart.log_render import render
-
-            print("\n\n".join(render(reading) for reading in readings), end="\n" * bool(readings))
         if options.junit is not None:
+            # Before the text: whoever reads that may go away (`hil log ... | head`).
             _write_junit(options.junit, readings, spooled)
+        try:
+            _print(readings, as_json=options.json)
+        except BrokenPipeError:
+            # `hil log FILE | head`: the reader has seen enough; the exit status says the verdict
+            # all the same. Keep Python from flushing again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if unread:
         return 2
     return 0 if all(reading.verdict.outcome == "passed" for reading in readings) else 1
+
+
+def _print(readings: list[LogReading], *, as_json: bool) -> None:
+    if as_json:
+        from hil.uart.log_json import as_json as values_of
+
+        # Not as one text: a log can hold many tests.
+        json.dump([values_of(reading) for reading in readings], sys.stdout, indent=1)
+        print()
+    else:
+        from hil.uart.log_render import render
+
+        print("\n\n".join(render(reading) for reading in readings), end="\n" * bool(readings))
+    sys.stdout.flush()
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -91,6 +103,8 @@ def _check(options: argparse.Namespace) -> None:
                 f"--release {options.release}: no release of TF-M; expected e.g. 2.1.0, 2.2.2, "
                 "2.3.1, main or fixed"
             )
+    if options.junit is not None and (options.junit.is_dir() or not options.junit.name):
+        raise UsageError(f"--junit {options.junit}: is a folder; expected a file, e.g. out.xml")
     if options.files.count(_STDIN) > 1:
         raise UsageError("- is given twice; standard input can be read once")
     if options.silence is not None and not options.follow:

@@ -62,18 +62,24 @@ class GrowingLog:
 
     def poll(self) -> tuple[list[str], bool]:
         """Read what is new; return what it says, and whether there was anything new."""
-        inode, size = self._status()
+        try:
+            inode, size = self._status()
+        except UsageError:
+            return [], False  # it was taken away: another one may take its place
         told = []
         if inode != self._inode or size < self._offset:
             told.append("the log was begun anew; what it said before is forgotten")
             self._begin()
         if size == self._offset:
             return told, bool(told)
-        with self.path.open("rb") as stream:
-            stream.seek(self._offset)
-            while data := stream.read(_CHUNK):
-                self._offset += len(data)
-                told += self._lines(self._scanner.feed(data))
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self._offset)
+                while data := stream.read(_CHUNK):
+                    self._offset += len(data)
+                    told += self._lines(self._scanner.feed(data))
+        except FileNotFoundError:
+            pass  # as above
         return told, True
 
     def _lines(self, events: list[Event]) -> Iterator[str]:

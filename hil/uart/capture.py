@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hil.errors import DeviceError
+from hil.uart.gathering import Gathering
 from hil.uart.reopening import Reopening
 from hil.uart.sources import FULL_READ, Source
 from hil.uart.transcript import Transcript
@@ -32,11 +33,6 @@ DRAIN_LIMIT = 4 << 20
 #: Bytes, and nanoseconds, that are gathered from one source before they are written together.
 BURST_SIZE = 1 << 18
 BURST_NS = 1_000_000
-#: With more rounds than ROUNDS in WINDOW seconds, in which MANY UARTs had little to say, the capture
-#: lets output gather for PAUSE seconds between them. A UART at 6 Mbaud sends FLOOD bytes in a pause,
-#: less than its tty holds; whoever has as many ends the pauses. Few UARTs are never paused for: a
-#: flood through a pty comes in small pieces when the machine is busy.
-ROUNDS, WINDOW, PAUSE, MANY, FLOOD = 10, 0.01, 0.005, 4, 3000
 #: Events kept; there are a few in each start of a device.
 MAX_EVENTS = 10_000
 
@@ -88,8 +84,7 @@ class Capture:
         self._polled: list[_Feed] = []
         self._commands: deque[Callable[[], None]] = deque()
         self._reopenings: dict[Transcript, Reopening] = {}
-        self._window, self._rounds, self._pausing = 0.0, 0, False
-        self._talkers: set[Transcript] = set()
+        self._gathering = Gathering()
         self._stopping = False
         self._selector = selectors.DefaultSelector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -201,16 +196,15 @@ class Capture:
 
     def _run(self) -> None:
         while not self._stopping:
-            timeout = 0.0 if self._pausing else FILE_INTERVAL if self._polled else None
-            most = 0
+            gathering = self._gathering
+            timeout = 0.0 if gathering.active else FILE_INTERVAL if self._polled else None
             ready = self._selector.select(timeout)
             for key, mask in ready:
                 if key.data is None:
                     os.eventfd_read(self._wake_fd)
                     continue
                 if mask & selectors.EVENT_READ:
-                    most = max(most, self._guarded(key.data, self._read))
-                    self._talkers.add(key.data.transcript)
+                    gathering.heard(key.data.transcript, self._guarded(key.data, self._read))
                 if mask & selectors.EVENT_WRITE:
                     self._guarded(key.data, self._flush)
             for feed in tuple(self._polled):
@@ -218,34 +212,14 @@ class Capture:
                 if feed.outbox:
                     self._guarded(feed, self._flush)
             self._run_commands()
-            self._pause(bool(ready), most)
+            if pause := gathering.pause(time.monotonic(), quiet=not ready):
+                time.sleep(pause)
         self._run_commands()
         for reopening in tuple(self._reopenings.values()):
             reopening.cancel()
         for transcript in list(self._feeds):
             self._detach(transcript)
         self._selector.close()
-
-    def _pause(self, any_ready: bool, most: int) -> None:
-        """Let output gather while many UARTs trickle; a single line and a flood are never held up.
-
-        Args:
-            any_ready: Whether this round had anything to do.
-            most: Bytes of its largest read.
-        """
-        if not any_ready or most >= FLOOD:
-            self._pausing, self._rounds = False, 0
-            self._talkers.clear()
-            return
-        if not self._pausing:
-            now = time.monotonic()
-            if now - self._window > WINDOW:
-                self._window, self._rounds = now, 0
-                self._talkers.clear()
-            self._rounds += 1
-            self._pausing = self._rounds > ROUNDS and len(self._talkers) >= MANY
-        if self._pausing:
-            time.sleep(PAUSE)
 
     def _run_commands(self) -> None:
         while self._commands:

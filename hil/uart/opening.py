@@ -14,6 +14,8 @@ from hil.uart.sources import FileSource, SerialSource, Source, TcpSource, Telnet
 
 #: Seconds that a TCP connection may take.
 CONNECT_TIMEOUT = 5.0
+#: Where the kernel names the far ends of ptys.
+_PTYS = Path("/dev/pts")
 
 
 def open_source(kind: str, address: str, baud: int = 115200) -> Source:
@@ -34,6 +36,15 @@ def open_source(kind: str, address: str, baud: int = 115200) -> Source:
         known = ", ".join(_OPENERS)
         raise UsageError(f"console kind {kind!r} is unknown; expected one of {known}")
     return opener(address, baud)
+
+
+def comes_back(kind: str, address: str) -> bool:
+    """Return whether a console that has vanished may be opened again under the same address.
+
+    An adapter is enumerated anew, and a link to a pty is set anew. A pty's own name is never that
+    of the same pty again: the kernel gives it to the next one, which is another program's.
+    """
+    return kind == "serial" and Path(address).parent != _PTYS
 
 
 def _open_serial(address: str, baud: int) -> Source:

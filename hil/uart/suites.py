@@ -164,6 +164,10 @@ class SuiteTally:
             both = ": ".join(text for text in (why, where) if text)
             self._failures.append(TestFailure(test, both or "no reason in the log"))
         began, self._running = self._running, None
+        if began is not None and began.test != test:
+            # The verdict of the one and the beginning of the other were lost on the UART together.
+            self._lose(began, at)
+            began = None
         if self._room.take():
             known = began or Began(test, at, self.boot)
             self.records.append(self._record(known, verdict, why, where, at))

@@ -219,3 +219,49 @@ def test_follow_ends_with_control_c_and_with_silence(tmp_path: Path) -> None:
         out, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 1
     assert b"the log ends in test TFM_S_X_2" in out
+
+
+def test_follow_outlives_a_log_that_is_taken_away(tmp_path: Path) -> None:
+    """A log that is moved aside and written anew is followed in its place."""
+    log, told = tmp_path / "rse0.log", tmp_path / "told"
+    log.write_bytes(BOOT + RUNTIME)
+    with told.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hil.cli", "log", "-f", str(log)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        wait_for(told, "runtime: Booting TF-M v2.2.2")
+        log.rename(tmp_path / "rse0.log.1")
+        time.sleep(0.3)  # several looks at what is not there
+        assert process.poll() is None
+        log.write_bytes(LOGS["failed"])
+        output, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 1
+    assert "1 of 2 failed" in output.decode()
+    assert "the log was begun anew" in told.read_text()
+
+
+@pytest.mark.parametrize("format_", [(), ("--json",)], ids=["text", "json"])
+def test_a_reader_that_goes_away_changes_nothing(tmp_path: Path, format_: tuple[str, ...]) -> None:
+    """`hil log ... | head`: the JUnit file is written, and the exit status says the verdict."""
+    log, junit = tmp_path / "rse0.log", tmp_path / "out.xml"
+    log.write_bytes(LOGS["failed"])
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "hil.cli", "log", str(log), "--junit", str(junit), *format_]
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(
+            command, stdout=gone, stderr=subprocess.PIPE, timeout=LIMIT, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+    [suite] = JUnitXml.fromfile(str(junit))
+    assert suite.failures == 1
+
+
+def test_a_junit_file_that_is_a_folder(tmp_path: Path) -> None:
+    """A folder in the place of the JUnit file is refused before anything is read."""
+    for folder in (str(tmp_path), "."):
+        status, output, errors = hil_log(str(tmp_path / "no.log"), "--junit", folder)
+        assert (status, output) == (2, "")
+        assert f"hil: --junit {folder}: is a folder; expected a file" in errors

@@ -59,6 +59,7 @@ class Lab:
         self.boards = folder / "boards"
         self.boards.mkdir()
         self.runs = folder / "runs"
+        self._started: list[subprocess.Popen[str]] = []
 
     def board(self, text: str, name: str = "odd") -> str:
         (self.boards / f"{name}.yaml").write_text(text)
@@ -67,13 +68,15 @@ class Lab:
     def start(self, board: str, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "pytest", "testcases", "-q", "-p", "no:cacheprovider"]
         command += ["--board", board, "--boards", str(self.boards), "--runs", str(self.runs)]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._started.append(process)
+        return process
 
     def finish(self, process: subprocess.Popen[str]) -> Run:
         output, _ = process.communicate(timeout=LIMIT)
@@ -82,6 +85,19 @@ class Lab:
 
     def run(self, board: str, *arguments: str) -> Run:
         return self.finish(self.start(board, *arguments))
+
+    def end(self) -> None:
+        """End the runs that a failed test did not see to their end."""
+        for process in self._started:
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.communicate(timeout=LIMIT)
+            except ValueError:  # its output was read already
+                process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
 
     def processes(self, word: str = "") -> list[int]:
         """Processes whose command line names a file of this lab, and `word`."""
@@ -96,13 +112,17 @@ class Lab:
                 found.append(pid)
         return found
 
-    def wait_for(self, text: str, name: str, limit: float = 20) -> None:
+    def wait_for(self, text: str, name: str, limit: float = LIMIT) -> None:
         """Wait until a UART of the run that goes on has said something."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
+            ended = self._started[-1].poll() is not None
             for path in self.runs.glob(f"*/uart/{name}.log"):
                 if text.encode() in path.read_bytes():
                     return
+            if ended:
+                output, _ = self._started[-1].communicate(timeout=LIMIT)
+                pytest.fail(f"the run ended before {name} said {text!r}:\n{output}")
             time.sleep(0.01)
         pytest.fail(f"{name} did not say {text!r} within {limit} s")
 
@@ -112,6 +132,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     """A lab; fails if a process of one of its runs is still there afterwards."""
     lab = Lab(tmp_path)
     yield lab
+    lab.end()
     deadline = time.monotonic() + 3
     while (left := lab.processes()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -112,6 +113,11 @@ def test_a_board_that_is_killed_in_mid_boot(lab: Lab, stage: str) -> None:
     told = run.text_of("test_reaches_every_stage_in_time[rse3]")
     assert "RSE 3: stage" in told
     assert "last line '[" in told
+    # Its pty is not looked for again: the next pty of that name is another program's.
+    events = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
+    said = [e["what"] for e in events if e["kind"] == "uart" and e["console"] == "rse3"]
+    assert "attached" in said
+    assert "reopening" not in said
 
 
 def test_an_fvp_that_is_killed_in_mid_boot(lab: Lab) -> None:

@@ -205,3 +205,17 @@ def test_records_agree_with_the_truth(shared_dir: Path) -> None:
         data = (shared_dir / "uart-logs" / f"{name}.log").read_bytes()
         for test in reading.tests:
             assert test.test.encode() in data[test.start : test.end]
+
+
+def test_a_verdict_counts_for_the_test_that_it_names() -> None:
+    """Bytes lost between two tests: the first has no verdict, the second has its own."""
+    log = (
+        b"#### Execute test suites for the Secure area ####\r\n"
+        b"> Executing 'TFM_S_X_1' \r\n  TEST: TFM_S_Xription'\r\n  TEST: TFM_S_X_2 - PASSED!\r\n\x04"
+    )
+    reading = read_stream(io.BytesIO(log), "x")
+    assert [(t.test, t.verdict) for t in reading.tests] == [
+        ("TFM_S_X_1", "LOST"),
+        ("TFM_S_X_2", "PASSED"),
+    ]
+    assert reading.verdict.outcome == "incomplete"

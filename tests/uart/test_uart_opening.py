@@ -13,7 +13,7 @@ import pytest
 import serial
 
 from hil.errors import DeviceError, HilError, UsageError
-from hil.uart.opening import open_source
+from hil.uart.opening import comes_back, open_source
 
 if TYPE_CHECKING:
     from conftest import Uart
@@ -84,3 +84,15 @@ def test_unknown_kind() -> None:
     """An unknown kind of console names the known ones."""
     with pytest.raises(HilError, match="expected one of serial, tcp, telnet, file"):
         open_source("usb", "x")
+
+
+def test_what_comes_back_under_its_name(uart: Uart, tmp_path: Path) -> None:
+    """An adapter and a link may come back; a pty's own name is soon that of another program's pty."""
+    link = tmp_path / "board"
+    link.symlink_to(uart.path)
+    assert comes_back("serial", "/dev/ttyUSB0")
+    assert comes_back("serial", "/dev/serial/by-id/usb-FTDI_0")
+    assert comes_back("serial", "rfc2217://lab:2217")
+    assert comes_back("serial", str(link))
+    assert not comes_back("serial", uart.path)
+    assert not comes_back("tcp", "127.0.0.1:5000")
