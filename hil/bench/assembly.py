@@ -11,9 +11,10 @@ from pathlib import Path
 from hil.bench.board import Board
 from hil.bench.board_file import BoardFile
 from hil.bench.image_plan import build_plan, platform_of
+from hil.bench.tree_files import TreeFiles
 from hil.errors import HilError
 from hil.images.delivery import data_option, flash_region, loader_device
-from hil.images.image_spec import with_paths
+from hil.images.image_spec import ImageSpec, with_paths
 from hil.images.placement import PlacedImage
 from hil.images.plan import ParameterFile, Placement, Plan, check_places, place_of
 from hil.images.plan_release import check_messages, check_release
@@ -35,13 +36,15 @@ class Tree:
     #: `bin` of TF-M's build tree.
     bin: Path
     host: Path
+    #: What was given; files under other names are looked for below it.
+    root: Path
 
     @classmethod
     def at(cls, folder: Path, host: Path | None = None) -> Tree:
         """Return the folders of a build tree, or of a folder with its files."""
         inner = folder / "bin"
         files = (inner if inner.is_dir() else folder).absolute()
-        return cls(files, host.absolute() if host else files)
+        return cls(files, host.absolute() if host else files, folder.absolute())
 
     def rom_parts(self) -> tuple[Path, Path] | None:
         """Return BL1_1 and the DMA ICS, None where they are not both here."""
@@ -64,7 +67,8 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
     Raises:
         UsageError: the board's platform is not known.
     """
-    board = _with_tree(file.board, tree)
+    files = TreeFiles((tree.root, tree.host) if tree else ())
+    board = _with_tree(file.board, tree, files)
     layout = platform_of(board)
     images: list[PlacedImage] = []
     problems: list[str] = []
@@ -79,6 +83,7 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
     problems += [f"two images are called {name!r}" for name in names if names.count(name) > 1]
     # An image that could not be made is one problem, not also a hole.
     complete = not problems
+    problems += files.problems
     problems += check_places(images, board.rse_ids if complete else [], layout)
     release = release_for(board.release)
     problems += check_release(images, board.release, release.tags, board.image_version)
@@ -93,7 +98,7 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
         # What needs the environment is looked at when the model starts.
         if "${" not in str(each.path) and not each.path.is_file()
     ]
-    return Plan(tuple(placements), parameters, tuple(dict.fromkeys(problems)))
+    return Plan(tuple(placements), parameters, tuple(dict.fromkeys(problems)), tuple(files.notes))
 
 
 def _hint(path: Path, tree: Tree | None) -> str:
@@ -129,10 +134,18 @@ def _for_each_rse(text: str, rses: list[int]) -> list[str]:
     return [text.replace("{id}", str(rse)) for rse in rses] if "{id}" in text else [text]
 
 
-def _with_tree(board: Board, tree: Tree | None) -> Board:
+def _with_tree(board: Board, tree: Tree | None, files: TreeFiles) -> Board:
     if tree is None:
         return board
-    images = [with_paths(spec, lambda path, _: Path(tree.fill(str(path)))) for spec in board.images]
+
+    def found(spec: ImageSpec) -> ImageSpec:
+        def one(path: Path, key: str) -> Path:
+            name = spec.name if key == "file" else key.rpartition(".")[2]
+            return files.resolve(Path(tree.fill(str(path))), name)
+
+        return with_paths(spec, one)
+
+    images = [found(spec) for spec in board.images]
     changes: dict[str, object] = {"images": images}
     if isinstance(board.launcher, FvpSettings):
         parameters = {

@@ -13,7 +13,9 @@ from hil.errors import UsageError
 from hil.images.image_spec import ImageSpec, with_paths
 from hil.images.placement import ProvisioningValues, build_images
 from hil.images.plan import check_places
+from hil.images.plan_release import check_messages, check_release
 from hil.images.platforms import Platform, for_release
+from hil.model.releases import release_for
 from hil.model.secret import Secret
 from hil.targets.load import LoadPlan
 
@@ -48,7 +50,11 @@ def build_plan(file: BoardFile, cache: Path) -> LoadPlan:
         cache,
         ProvisioningValues(**keys),
     )
-    if layout and (problems := list(check_places(images, board.rse_ids, layout))):
+    problems = list(check_places(images, board.rse_ids, layout)) if layout else []
+    release = release_for(board.release)
+    problems += check_messages(images, release, layout)
+    problems += check_release(images, board.release, release.tags, board.image_version)
+    if problems:
         raise UsageError("\n".join(problems))
     return LoadPlan(tuple(images))
 

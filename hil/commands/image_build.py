@@ -39,6 +39,8 @@ def _build(options: argparse.Namespace) -> int:
     tree = tree_of(options)
     with tempfile.TemporaryDirectory(prefix="hil-build-") as cache:
         plan = make_plan(file, tree, Path(cache))
+        for note in plan.notes:
+            print(f"taken by content: {note}", file=sys.stderr)
         for problem in plan.problems:
             print(problem, file=sys.stderr)
         if plan.problems:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from hil.commands.options import Commands
 
 if TYPE_CHECKING:
-    from hil.images.mutants import Mutant
+    from hil.images.mutant_rules import Loader
+    from hil.images.mutants import Kind, Mutant
 
 
 def add(actions: Commands) -> None:
@@ -28,18 +29,18 @@ def add(actions: Commands) -> None:
     )
     mutate.add_argument("--key", type=Path, metavar="PEM", help="for rows that are signed again")
     mutate.add_argument("--other", type=Path, metavar="IMAGE", help="image of another slot")
+    mutate.add_argument("--release", default="2.3.1", help="verdicts for this release of TF-M")
     mutate.add_argument("--list", action="store_true", help="show the catalogue and end")
     mutate.set_defaults(run=_mutate)
 
 
 def _mutate(options: argparse.Namespace) -> int:
-    from hil.errors import ImageError, UsageError
+    from hil.errors import UsageError
     from hil.images.files import read_bounded, write_atomically
-    from hil.images.mutant_rules import Loader, loader_of
-    from hil.images.mutants import CATALOGUE, Kind
+    from hil.images.mutants import CATALOGUE
     from hil.images.mutations import Material, NotApplicableError
-    from hil.images.recognise import recognise
     from hil.images.signing_key import SigningKey
+    from hil.model.releases import release_for
 
     if options.list:
         print("\n".join(map(_row, CATALOGUE)))
@@ -47,26 +48,19 @@ def _mutate(options: argparse.Namespace) -> int:
     if options.image is None or options.output is None:
         raise UsageError("mutate: IMAGE and --output are needed (or --list)")
     rows = _chosen(options.only)
+    generation = release_for(options.release).generation
     data = read_bounded(options.image)
-    found = recognise(options.image, data)
-    loader = {
-        found is not None and found.mcuboot is not None: Kind.MCUBOOT,
-        found is not None and found.bl2 is not None: Kind.BL2,
-        found is not None and found.message is not None: Kind.MESSAGE,
-    }.get(True)
-    if found is None or loader is None:
-        raise ImageError("is neither MCUboot nor BL2 image nor message", path=options.image)
-    reader = {Kind.BL2: Loader.BL1_2, Kind.MESSAGE: Loader.PROVISIONING}.get(loader)
-    if found.mcuboot is not None:
-        reader = loader_of(found.mcuboot)
-    assert reader is not None
+    kind, readers = _kind_of(options.image, data)
     key = SigningKey.load(options.key) if options.key else None
     other = read_bounded(options.other) if options.other else None
     material = Material(data, key, other)
     written = 0
     for row in rows:
-        expected = row.expected(reader) if row.kind is loader else None
+        outcomes = (row.expected(reader, generation=generation) for reader in readers)
+        expected = next(filter(None, outcomes), None) if row.kind is kind else None
         if expected is None:
+            if options.only:
+                print(f"{row.name:<28} left out: it is not for this image ({row.kind})")
             continue
         try:
             damaged = row.apply(material)
@@ -78,6 +72,34 @@ def _mutate(options: argparse.Namespace) -> int:
         written += 1
         print(f"{row.name:<28} {expected!s:<24} {path}")
     return 0 if written else 1
+
+
+def _kind_of(path: Path, data: bytes) -> tuple[Kind, list[Loader]]:
+    """Return the rows that an image is for, and who reads it.
+
+    Raises:
+        ImageError: there are no rows for it.
+    """
+    from hil.errors import ImageError
+    from hil.images.content import Content
+    from hil.images.gpt import is_gpt
+    from hil.images.image_roles import Role
+    from hil.images.mutant_rules import Loader, loader_of
+    from hil.images.mutants import Kind
+    from hil.images.recognise import recognise
+
+    if is_gpt(Content.of(data, path)):
+        return Kind.GPT, [Loader.GPT]
+    found = recognise(path, data)
+    if found is not None and found.mcuboot is not None:
+        return Kind.MCUBOOT, [loader_of(found.mcuboot)]
+    if found is not None and found.bl2 is not None:
+        return Kind.BL2, [Loader.BL1_2]
+    if found is not None and found.message is not None:
+        return Kind.MESSAGE, [Loader.PROVISIONING]
+    if found is not None and found.role is Role.FIP:
+        return Kind.FIP, [Loader.FIP_BL1_2, Loader.FIP_BL2]
+    raise ImageError("is neither MCUboot nor BL2 image, message, FIP nor GPT", path=path)
 
 
 def _chosen(names: list[str]) -> list[Mutant]:

@@ -75,6 +75,8 @@ def _plan(options: argparse.Namespace) -> int:
         where = file.board.platform or "no platform: only overlaps are found"
         print(f"{file.board.name}: TF-M {file.board.release}, {file.board.launcher.kind}, {where}")
         print(table(plan, Path(cache)))
+    for note in plan.notes:
+        print(f"taken by content: {note}")
     for problem in plan.problems:
         print(problem, file=sys.stderr)
     return 1 if plan.problems else 0

@@ -20,7 +20,8 @@ def add(actions: Commands) -> None:
     show = actions.add_parser(
         "show",
         help="header, TLVs and fields of images and provisioning messages",
-        description="No code, data or secret value of a provisioning message is shown.",
+        description="No code, data or secret value of a provisioning message is shown. Exit "
+        "status 1: a file is damaged.",
     )
     show.add_argument("files", nargs="+", type=Path, metavar="FILE")
     show.set_defaults(run=_show)
@@ -31,6 +32,7 @@ def _show(options: argparse.Namespace) -> int:
     from hil.images.files import read_bounded
     from hil.images.recognise import recognise
 
+    damaged = False
     for number, path in enumerate(options.files):
         data = read_bounded(path)
         image = recognise(path, data)
@@ -38,7 +40,8 @@ def _show(options: argparse.Namespace) -> int:
             raise ImageError("is no image that is known here", path=path)
         lines = [f"{path}: {image.role}", *(f"  {name:<18} {text}" for name, text in _rows(image))]
         print("\n".join(([""] if number else []) + lines))
-    return 0
+        damaged |= any(remark.startswith("DAMAGED") for remark in image.remarks)
+    return 1 if damaged else 0
 
 
 def _rows(image: FoundImage) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from hil.errors import ImageError
 from hil.images.files import MAX_IMAGE, read_bounded
 from hil.images.found_image import FoundImage
-from hil.images.image_roles import ORDER, Role
+from hil.images.image_roles import MCUBOOT_ROLES, ORDER, Role, role_of_name
 from hil.images.recognise import PROBE, is_foreign, recognise
 from hil.images.sic_table import PAGE
 
@@ -27,6 +27,7 @@ from hil.images.sic_table import PAGE
 MAX_FILES = 100_000
 #: A file shorter than this is none of the images, and no hash.
 _MIN_SIZE = 32
+_SIGNED = MCUBOOT_ROLES | {Role.BL2}
 _HASHES = {32: "sha256", 48: "sha384", 64: "sha512"}
 #: Several of one role are one for each RSE; nothing follows from their differences.
 _PER_RSE = frozenset({Role.CM_MESSAGE, Role.DM_MESSAGE, Role.COMBINED_MESSAGE, Role.MESSAGE})
@@ -65,8 +66,10 @@ def read_tree(folder: Path) -> BuildTree:
     count = 0
     for path in _files(folder):
         count += 1
-        data = _content(path)
+        cut = _cut(path)
+        data = None if cut else _content(path)
         if data is None:
+            found += [cut] if cut else []
             continue
         image = recognise(path, data)
         if len(data) in _HASHES and (image is None or image.role is Role.BL1_2_HASH):
@@ -100,6 +103,22 @@ def _files(folder: Path) -> Iterator[Path]:
             if count > MAX_FILES:
                 raise ImageError(f"more than {MAX_FILES} files: no build directory", path=folder)
             yield Path(place, name)
+
+
+def _cut(path: Path) -> FoundImage | None:
+    """Return a file that is called as a signed image and has hardly a byte, None for any other."""
+    role = role_of_name(path.name, signed=True)
+    if path.suffix != ".bin" or "signed" not in path.name or role not in _SIGNED:
+        return None
+    try:
+        size = path.stat().st_size if path.is_file() else _MIN_SIZE
+        data = read_bounded(path, _MIN_SIZE) if size < _MIN_SIZE else b""
+    except (OSError, ImageError):
+        return None
+    if size >= _MIN_SIZE:
+        return None
+    digest, remark = hashlib.sha256(data).hexdigest(), f"DAMAGED: {size} bytes, not even a header"
+    return FoundImage(path, role, size, digest, "its name only", remarks=(remark,))
 
 
 def _content(path: Path) -> bytes | None:

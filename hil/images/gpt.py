@@ -109,6 +109,14 @@ def parse_gpt(content: Content, sector_size: int | None = None) -> Gpt:
     return Gpt(content, size, primary, backup, tuple(problems))
 
 
+def is_gpt(content: Content) -> bool:
+    """Return whether there is a header of a GPT, sound or not, where one belongs."""
+    try:
+        return bool(_sector_size(content))
+    except ImageError:
+        return False
+
+
 def _sector_size(content: Content) -> int:
     for size in SECTOR_SIZES:
         for offset in (size, content.size // size * size - size):

@@ -34,11 +34,13 @@ __all__ = [
     "ECDSASIG",
     "FLAG_ENCRYPTED",
     "FLAG_RAM_LOAD",
+    "HEADER",
     "HEADER_SIZE",
     "MAGIC",
     "PUBKEY",
     "SEC_CNT",
     "SHA256",
+    "TLV_HEAD",
     "McubootImage",
     "Tlv",
     "Version",
@@ -52,10 +54,11 @@ MAGIC = b"\x3d\xb8\xf3\x96"
 TLV_MAGIC = 0x6907
 PROTECTED_TLV_MAGIC = 0x6908
 
-_HEADER = struct.Struct("<4sIHHIIBBHI4x")
-HEADER_SIZE = _HEADER.size
-_TLV_INFO = struct.Struct("<HH")
-_TLV = struct.Struct("<HH")
+#: Magic, load address, header size, size of protected TLVs, image size, flags, version.
+HEADER = struct.Struct("<4sIHHIIBBHI4x")
+HEADER_SIZE = HEADER.size
+#: Magic and size of a TLV area; type and size of a TLV.
+TLV_HEAD = struct.Struct("<HH")
 
 
 @dataclass(frozen=True, order=True)
@@ -179,8 +182,8 @@ def parse_image(data: bytes, path: Path | None = None) -> McubootImage:
             offset=0,
             field="header",
         )
-    (magic, load_address, header_size, protected, image_size, flags, *version) = (
-        _HEADER.unpack_from(data)
+    (magic, load_address, header_size, protected, image_size, flags, *version) = HEADER.unpack_from(
+        data
     )
     if magic != MAGIC:
         raise ImageError(
@@ -194,7 +197,7 @@ def parse_image(data: bytes, path: Path | None = None) -> McubootImage:
             field="ih_hdr_size",
         )
     tlv_start = header_size + image_size
-    if tlv_start + protected + _TLV_INFO.size > len(data):
+    if tlv_start + protected + TLV_HEAD.size > len(data):
         raise ImageError(
             f"header {header_size} + image {image_size} + protected TLVs {protected} bytes do not "
             f"fit the file of {len(data)} bytes",
@@ -239,27 +242,27 @@ def parse_image(data: bytes, path: Path | None = None) -> McubootImage:
 def _parse_tlvs(data: bytes, start: int, magic: int, path: Path | None, tlvs: list[Tlv]) -> int:
     """Append the entries of one area; return its end."""
     what = "protected TLV area" if magic == PROTECTED_TLV_MAGIC else "TLV area"
-    if start + _TLV_INFO.size > len(data):
+    if start + TLV_HEAD.size > len(data):
         raise ImageError("the file ends before it", path=path, offset=start, field=what)
-    found, total = (int(number) for number in _TLV_INFO.unpack_from(data, start))
+    found, total = (int(number) for number in TLV_HEAD.unpack_from(data, start))
     if found != magic:
         raise ImageError(
             f"expected magic {magic:#x}, got {found:#x}", path=path, offset=start, field=what
         )
     end = start + total
-    if total < _TLV_INFO.size or end > len(data):
+    if total < TLV_HEAD.size or end > len(data):
         raise ImageError(
             f"{total} bytes do not fit the {len(data) - start} that are left",
             path=path,
             offset=start + 2,
             field=what,
         )
-    at = start + _TLV_INFO.size
+    at = start + TLV_HEAD.size
     while at < end:
-        if at + _TLV.size > end:
+        if at + TLV_HEAD.size > end:
             raise ImageError("entry is cut", path=path, offset=at, field=what)
-        kind, size = _TLV.unpack_from(data, at)
-        value_at = at + _TLV.size
+        kind, size = TLV_HEAD.unpack_from(data, at)
+        value_at = at + TLV_HEAD.size
         if value_at + size > end:
             raise ImageError(
                 f"{size} bytes do not fit its area",
@@ -329,4 +332,4 @@ def peek_version(data: bytes) -> Version | None:
     """Return the version in the header of an image, None where the data is no MCUboot image."""
     if len(data) < HEADER_SIZE or not data.startswith(MAGIC):
         return None
-    return Version(*_HEADER.unpack_from(data)[-4:])
+    return Version(*HEADER.unpack_from(data)[-4:])

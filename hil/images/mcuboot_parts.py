@@ -8,15 +8,19 @@ refuse, and says of each what was changed and what was made right again.
 from __future__ import annotations
 
 import hashlib
-import struct
 from dataclasses import dataclass, field, replace
 
-from hil.images.mcuboot import MAGIC, PROTECTED_TLV_MAGIC, TLV_MAGIC, McubootImage, Version
+from hil.images.mcuboot import (
+    HEADER,
+    MAGIC,
+    PROTECTED_TLV_MAGIC,
+    TLV_HEAD,
+    TLV_MAGIC,
+    McubootImage,
+    Version,
+)
 from hil.images.mcuboot_tlvs import ECDSASIG, KEYHASH, PUBKEY, SHA256
 from hil.images.signing_key import SigningKey
-
-_HEADER = struct.Struct("<4sIHHIIBBHI4x")
-_PAIR = struct.Struct("<HH")
 
 #: Type and value.
 Entry = tuple[int, bytes]
@@ -44,7 +48,7 @@ class ImageParts:
             image.load_address,
             image.flags,
             image.version,
-            data[_HEADER.size : image.header_size],
+            data[HEADER.size : image.header_size],
             data[image.header_size :][: image.image_size],
             tuple((tlv.type, tlv.value) for tlv in image.tlvs if tlv.protected),
             tuple((tlv.type, tlv.value) for tlv in image.tlvs if not tlv.protected),
@@ -74,10 +78,10 @@ class ImageParts:
     def _signed(self) -> bytes:
         protected = _area(PROTECTED_TLV_MAGIC, self.protected) if self.protected else b""
         v = self.version
-        header = _HEADER.pack(
+        header = HEADER.pack(
             MAGIC,
             self.load_address,
-            _HEADER.size + len(self.header_padding),
+            HEADER.size + len(self.header_padding),
             len(protected),
             len(self.payload),
             self.flags,
@@ -90,5 +94,5 @@ class ImageParts:
 
 
 def _area(magic: int, entries: tuple[Entry, ...]) -> bytes:
-    body = b"".join(_PAIR.pack(kind, len(value)) + value for kind, value in entries)
-    return _PAIR.pack(magic, _PAIR.size + len(body)) + body
+    body = b"".join(TLV_HEAD.pack(kind, len(value)) + value for kind, value in entries)
+    return TLV_HEAD.pack(magic, TLV_HEAD.size + len(body)) + body

@@ -2,7 +2,7 @@
 """What a boot may do with a damaged image, and what decides it: the loader and the place.
 
 Sources: MCUboot image_validate.c, loader.c, ram_load.c, tlv.c at v2.2.0 (TF-M 2.2) and e2a6d0b
-(TF-M 2.3 on RSE); TF-M bl1/bl1_2/main.c.
+(TF-M 2.3 on RSE); TF-M bl1/bl1_2/main.c; TF-M rse/common/fip_parser/host_flash_atu.c.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class Loader(StrEnum):
     BL1_2 = "BL1_2"
     #: BL1_1 (2.3: also BL1_2), which takes provisioning messages.
     PROVISIONING = "provisioning"
+    #: BL1_2 where the host's flash holds packages; it looks for BL2.
+    FIP_BL1_2 = "BL1_2, packages in the host's flash"
+    #: BL2 where the host's flash holds packages; it looks for the images that it loads.
+    FIP_BL2 = "BL2, packages in the host's flash"
+    #: BL1_2 where the packages are partitions (RSE_GPT_SUPPORT).
+    GPT = "BL1_2, partitions in the host's flash"
 
 
 class Verdict(StrEnum):
@@ -54,6 +60,9 @@ STAGES = {
     Loader.BUILTIN_BL2: "BL2",
     Loader.BL1_2: "BL1_2",
     Loader.PROVISIONING: "provisioning",
+    Loader.FIP_BL1_2: "BL1_2",
+    Loader.FIP_BL2: "BL2",
+    Loader.GPT: "BL1_2",
 }
 #: Places in which another, good image takes over.
 _RECOVERS = {
@@ -62,6 +71,11 @@ _RECOVERS = {
     Loader.BUILTIN_BL2: frozenset({Place.UPGRADE}),
     Loader.BL1_2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
     Loader.PROVISIONING: frozenset[Place](),
+    # Without partitions an image that one package has not is taken from the other.
+    Loader.FIP_BL1_2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
+    Loader.FIP_BL2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
+    # There is one table, and of the banks only the active one is looked at.
+    Loader.GPT: frozenset[Place](),
 }
 
 

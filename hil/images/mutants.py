@@ -29,6 +29,7 @@ from hil.images.mcuboot_tlvs import (
 )
 from hil.images.mutant_rules import Loader, Outcome, Place, Verdict, outcome
 from hil.images.mutations import Material, Mutation
+from hil.images.package_mutations import FIP_ROWS, GPT_ROWS
 
 
 class Kind(StrEnum):
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     MCUBOOT = "MCUboot"
     BL2 = "BL2"
     MESSAGE = "provisioning message"
+    FIP = "FIP"
+    GPT = "GPT"
 
 
 _RSE, _BUILTIN = Loader.RSE_BL2, Loader.BUILTIN_BL2
@@ -58,7 +61,8 @@ class Mutant:
         mutate: Does it.
         verdicts: By loader, when there is no other image.
         small_set: Whether it belongs to the few that stand for all.
-        by_generation: Verdicts that differ in a generation of TF-M ("2.1", "2.2", "2.3").
+        by_generation: Verdicts that differ in a generation of TF-M ("2.1", "2.2", "2.3"); None
+            where there is none.
     """
 
     name: str
@@ -67,13 +71,16 @@ class Mutant:
     mutate: Mutation = field(repr=False)
     verdicts: Mapping[Loader, Verdict]
     small_set: bool = False
-    by_generation: Mapping[str, Mapping[Loader, Verdict]] = field(default_factory=dict)
+    by_generation: Mapping[str, Mapping[Loader, Verdict | None]] = field(default_factory=dict)
 
     def expected(
         self, loader: Loader, place: Place = Place.ALONE, generation: str = "2.3"
     ) -> Outcome | None:
         """Return what a correct boot does, None where the loader never sees such an image."""
-        verdicts = {**self.verdicts, **self.by_generation.get(generation, {})}
+        verdicts: dict[Loader, Verdict | None] = {
+            **self.verdicts,
+            **self.by_generation.get(generation, {}),
+        }
         verdict = verdicts.get(loader)
         return None if verdict is None else outcome(verdict, loader, place)
 
@@ -214,6 +221,9 @@ _MESSAGE_ROWS = (
     ("message-all-00", "zeros", m.fill(0x00)),
 )  # fmt: skip
 
+#: 2.1 takes the first partition whose name is another: what it reads is a matter of their order.
+_NOT_IN_2_1 = {"2.1": {Loader.GPT: None}}
+
 CATALOGUE: tuple[Mutant, ...] = tuple(
     chain(
         _BYTES,
@@ -221,6 +231,11 @@ CATALOGUE: tuple[Mutant, ...] = tuple(
         _tlv_rows(),
         (Mutant(n, Kind.BL2, what, f, _BL1_2, small) for n, what, f, small in _BL2_ROWS),
         (Mutant(n, Kind.MESSAGE, what, f, _PROVISIONING) for n, what, f in _MESSAGE_ROWS),
+        (Mutant(n, Kind.FIP, what, f, {loader: v}) for n, what, f, loader, v in FIP_ROWS),
+        (
+            Mutant(n, Kind.GPT, what, f, {loader: v}, by_generation=_NOT_IN_2_1)
+            for n, what, f, loader, v in GPT_ROWS
+        ),
     )
 )
 

@@ -42,6 +42,8 @@ class Plan:
     parameters: tuple[ParameterFile, ...]
     #: One line each; nothing may be loaded or written while there is one.
     problems: tuple[str, ...]
+    #: Files that were taken though they have another name than the board file says, one line each.
+    notes: tuple[str, ...] = ()
 
 
 def place_of(image: PlacedImage, platform: Platform | None) -> str:

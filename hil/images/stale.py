@@ -40,13 +40,31 @@ def check_tree(folder: Path) -> Iterator[str]:
     """
     for row in _DERIVED:
         for path in sorted(folder.glob(row.name)):
-            sources = tuple(folder / name for name in row.sources)
-            if all(source.is_file() for source in sources):
-                try:
-                    if problem := (row.compare or _older)(path, sources):
-                        yield f"{path}: is out of date: {problem}; build again"
-                except (ImageError, OSError) as error:
-                    yield f"{path}: cannot be compared with its source: {error}"
+            yield from _check(row, path, folder)
+
+
+def check_file(path: Path, name: str, folder: Path) -> Iterator[str]:
+    """Yield whether a file is out of date that stands for one of another name.
+
+    Args:
+        path: The file, anywhere.
+        name: What TF-M's build calls it, and `folder` is where that would be.
+        folder: `bin` of the build tree.
+    """
+    for row in _DERIVED:
+        if row.name == name:
+            yield from _check(row, path, folder)
+
+
+def _check(row: Derived, path: Path, folder: Path) -> Iterator[str]:
+    sources = tuple(folder / name for name in row.sources)
+    if not all(source.is_file() for source in sources):
+        return
+    try:
+        if problem := (row.compare or _older)(path, sources):
+            yield f"{path}: is out of date: {problem}; build again"
+    except (ImageError, OSError) as error:
+        yield f"{path}: cannot be compared with its source: {error}"
 
 
 def _older(path: Path, sources: tuple[Path, ...]) -> str | None:

@@ -7,6 +7,8 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from hil.images.output import new_file
 from hil.images.plan import Plan
 from hil.images.rom import write_rom
 from hil.images.signing import SignRecipe, sign
+from hil.model.provisioning_fields import MessageType
 
 BOARDS = Path(__file__).resolve().parents[2] / "boards"
 BOARD = """
@@ -414,3 +417,135 @@ def test_unknown_folder_and_platform_are_mistakes_of_the_user(
     old = _board(tmp_path, ('"2.3.1"', '"2.2.2"'), ("platform: rdv3", "platform: css-aspen"))
     assert main(["image", "plan", str(old)]) == 2
     assert "'css-aspen' is known for TF-M 2.3, not for 2.2" in capsys.readouterr().err
+
+
+def _found(tree: Path, name: str, new: str) -> tuple[Plan, Path]:
+    """Move a file to another name, deeper in the tree, and plan again."""
+    moved = tree.parent / "install" / new
+    moved.parent.mkdir(exist_ok=True)
+    (tree / name).rename(moved)
+    return _plan(tree), moved
+
+
+def _signed_as(folder: Path, address: int, payload: bytes = b"code" * 500) -> bytes:
+    source = folder / "payload"
+    source.write_bytes(payload)
+    recipe = SignRecipe(key=BOARDS / "keys" / "dev-EC-P256.pem", version="2.3.1", security_counter=1,
+                        header_size=0x400, slot_size=0x60000, load_address=address)  # fmt: skip
+    return sign(source, recipe, folder / "signing").path.read_bytes()
+
+
+def test_plan_takes_an_image_of_another_name_by_its_content(
+    tree: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Names differ from release to release: the only image of the role is taken, and that is said."""
+    plan, moved = _found(tree, "tfm_s_signed.bin", "odd name.bin")
+    assert plan.problems == ()
+    assert {p.image.path for p in plan.placements if p.image.name == "tfm_s"} == {moved}
+    (note,) = plan.notes
+    assert note == (
+        f"tfm_s: tfm_s_signed.bin is missing, {moved} is TF-M S (load address 0x3109f400)"
+    )
+    board = str(tmp_path / "lab.yaml")
+    assert main(["image", "plan", board, str(tree.parent)]) == 0
+    assert f"taken by content: {note}" in capsys.readouterr().out
+    assert main(["image", "build", board, str(tree.parent), "-o", str(tmp_path / "out")]) == 0
+    assert note in capsys.readouterr().err
+    assert (tmp_path / "out" / "tfm_s-rse0_1.bin").read_bytes() == moved.read_bytes()
+
+
+def test_plan_refuses_an_image_of_another_name_that_is_out_of_date(tree: Path) -> None:
+    """It is compared with its source as the one of the right name would be."""
+    (tree / "tfm_s.bin").write_bytes(b"\x55" * 7777)
+    plan, moved = _found(tree, "tfm_s_signed.bin", "old.bin")
+    shutil.rmtree(tree.parent / "signing")
+    assert plan.problems == (f"{moved}: is out of date: its payload is not tfm_s.bin; build again",)
+
+
+def test_plan_does_not_choose_between_images(tree: Path) -> None:
+    """Two images of the role: both are named, none is taken."""
+    other = _signed_as(tree.parent, 0x3109F400)
+    (tree / "second.bin").write_bytes(other)
+    plan, moved = _found(tree, "tfm_s_signed.bin", "first.bin")
+    assert plan.notes == ()
+    (problem,) = [each for each in plan.problems if "which of these" in each]
+    assert f"{tree}/tfm_s_signed.bin: image 'tfm_s'" in problem
+    assert str(moved) in problem
+    assert str(tree / "second.bin") in problem
+
+
+def test_plan_takes_nothing_that_only_a_name_tells(tree: Path) -> None:
+    """A raw file that is called as the image should be is no image."""
+    (tree / "tfm_s_signed.bin").unlink()
+    (tree / "also_tfm_s_signed.bin").write_bytes(b"\x05" * 7777)
+    (tree / "more_tfm_s_signed.bin").write_bytes(_signed_as(tree.parent, 0x61000000))
+    shutil.rmtree(tree.parent / "signing")
+    plan = _plan(tree)
+    assert plan.notes == ()
+    assert any("tfm_s_signed.bin: image 'tfm_s': no such file" in each for each in plan.problems)
+
+
+def test_plan_does_not_give_one_file_to_all_rses_that_have_their_own(tree: Path) -> None:
+    """A name with {id} is of several files; the one that is there is not all of them."""
+    plan = _plan(tree, ("/tfm_s_signed.bin", "/tfm_s_{id}.bin"))
+    assert plan.notes == ()
+    assert any("tfm_s_0.bin: image 'tfm_s': no such file" in each for each in plan.problems)
+
+
+def test_plan_refuses_the_content_of_another_role(tree: Path) -> None:
+    """S and NS exchanged: the names are right, the content is not."""
+    (tree / "tfm_s_signed.bin").write_bytes(_signed_as(tree.parent, 0x3103F400))
+    problems = _plan(tree).problems
+    path = tree / "tfm_s_signed.bin"
+    assert (
+        f"{path}: image 'tfm_s': expected TF-M S, it is TF-M NS (load address 0x3103f400)"
+        in problems
+    )
+
+
+def test_plan_refuses_a_truncated_image(tree: Path) -> None:
+    """What a full disk leaves of a signed image is no image; the plan says so once."""
+    path = tree / "tfm_s_signed.bin"
+    path.write_bytes(path.read_bytes()[:3000])
+    (problem,) = [each for each in _plan(tree).problems if "DAMAGED" in each]
+    assert problem.startswith(f"{path}: image 'tfm_s': DAMAGED: ")
+    assert "ih_img_size" in problem
+
+
+def test_plan_looks_into_packages_too(tree: Path) -> None:
+    """A file for a package is found by its content in the same way."""
+    moved = tree / "other.bin"
+    (tree / "tfm_s_signed.bin").rename(moved)
+    package = 'fip: {images: {rse-s: "${HIL_TFM_BIN}/tfm_s_signed.bin"}}'
+    plan = _plan(
+        tree,
+        ("platform: rdv3\n", ""),
+        ('0xB0040000, file: "${HIL_TFM_BIN}/tfm_s_signed.bin"', f"0x70000000, {package}"),
+    )
+    assert plan.problems == ()
+    assert plan.notes == (
+        f"rse-s: tfm_s_signed.bin is missing, {moved} is TF-M S (load address 0x3109f400)",
+    )
+
+
+@pytest.mark.parametrize("wrong", ["version", "address"])
+def test_a_bench_refuses_another_release_before_it_loads(
+    wrong: str, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `hil image plan` says of releases, a bench says too, before a device is touched."""
+    monkeypatch.setenv("HIL_TFM_BIN", str(tree))
+    monkeypatch.setenv("HIL_HOST_IMAGES", str(tree))
+    assert build_plan(load_board(_board(tree.parents[1])), tree.parent / "cache").images
+    if wrong == "version":
+        _sign(tree, "2.2.2")
+        board = load_board(_board(tree.parents[1]))
+        message = "version 2.2.2.*but the board has TF-M 2.3.1"
+    else:
+        for number in (0, 1):
+            (tree / f"message_{number}.bin").write_bytes(
+                struct.pack("<I", MessageType.BLOB) + bytes(96)
+            )
+        board = load_board(_board(tree.parents[1], ("0x310E0000", "0x31080000")))
+        message = "looks for a provisioning message at"
+    with pytest.raises(UsageError, match=message):
+        build_plan(board, tree.parent / "cache")

@@ -130,6 +130,24 @@ def test_mutate_writes_into_its_folder_only(folder: Path, tmp_path: Path) -> Non
     assert "left out" in rows["other-image"]
 
 
+def test_a_row_for_another_kind_of_image_is_left_out_and_says_so(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Nothing is written, and the reason is one line."""
+    done = image("mutate", folder / "x", "-o", tmp_path / "out", "--only", "fip-name")
+    assert done.returncode == 1
+    assert "left out: it is not for this image (FIP)" in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_show_of_a_damaged_image_is_a_finding(tmp_path: Path) -> None:
+    """What is left of an image is shown, and the status says that it is not whole."""
+    (tmp_path / "cut.bin").write_bytes(b"\x3d\xb8\xf3\x96" + bytes(10))
+    done = image("show", tmp_path / "cut.bin")
+    assert done.returncode == 1
+    assert "DAMAGED" in done.stdout
+
+
 def test_mutate_lists_the_catalogue() -> None:
     """Every row with its verdicts."""
     shown = image("mutate", "--list").stdout

@@ -210,9 +210,19 @@ def test_firmware_without_the_reporter(lab: Lab) -> None:
     assert "the firmware of RSE 2 has no reporter" in told.splitlines()[0]
 
 
-def test_another_release_than_the_board_file_says(lab: Lab) -> None:
-    """Firmware that prints another version than the rules it is judged by fails."""
+def test_images_of_another_release_than_the_board_file_says(lab: Lab) -> None:
+    """They are refused before a device is touched, with file, version and what was expected."""
     run = lab.run(lab.board(FVP + 'release: "2.2.2"\n'))
+    told = run.text_of("test_runs_the_release_of_the_board_file[rse0]")
+    assert "version 2.3.1+0, but the board has TF-M 2.2.2" in told
+    assert "at 0x310e0000: TF-M 2.2.x looks for a provisioning message at" in told
+    assert not (run.folder / "uart" / "rse0.log").exists()
+
+
+def test_another_release_runs_than_the_board_file_says(lab: Lab) -> None:
+    """Firmware that prints another version than the rules it is judged by fails."""
+    own = 'release: "2.2.2"\nplatform: null\nimage_version: 2.3.1+0\n'
+    run = lab.run(lab.board(FVP + own))
     told = run.text_of("test_runs_the_release_of_the_board_file[rse0]")
     assert "RSE 0 runs TF-M 2.3.1, the board file says release 2.2.2" in told
 

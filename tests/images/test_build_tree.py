@@ -258,3 +258,16 @@ def test_a_clear_policy_bit_is_a_finding_for_several_rses(tree: Tree) -> None:
     tree.message("m0", 0, agreement=False)
     assert any("bit 0" in text for text in _checked(tree, rse_amount=2))
     assert _checked(tree, rse_amount=1) == []
+
+
+def test_a_signed_image_without_a_header_is_damaged(tree: Tree) -> None:
+    """What a full disk leaves is not passed over: an empty file, or one of a few bytes."""
+    tree.put("bl2_signed.bin", b"")
+    tree.put("tfm_s_signed.bin", b"\x3d\xb8\xf3\x96" + bytes(10))
+    tree.put("notes_signed.bin", b"")
+    tree.put("tfm_s.bin", b"")
+    images = tree.read().images
+    assert [(image.role, image.remarks) for image in images] == [
+        (Role.BL2, ("DAMAGED: 0 bytes, not even a header",)),
+        (Role.S, ("DAMAGED: 14 bytes, not even a header",)),
+    ]
