@@ -18,9 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hil.errors import DeviceError
+from hil.uart import prompt_switching
 from hil.uart.gathering import Gathering
 from hil.uart.reopening import Reopening
-from hil.uart.sources import FULL_READ, Source
+from hil.uart.sources import Source
 from hil.uart.transcript import Transcript
 from hil.uart.waker import Ticket
 
@@ -33,6 +34,8 @@ DRAIN_LIMIT = 4 << 20
 #: Bytes, and nanoseconds, that are gathered from one source before they are written together.
 BURST_SIZE = 1 << 18
 BURST_NS = 1_000_000
+#: A read that gave this much may be part of more, which is looked for at once.
+BURST_READ = 128
 #: Events kept; there are a few in each start of a device.
 MAX_EVENTS = 10_000
 
@@ -90,6 +93,7 @@ class Capture:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake_fd, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        prompt_switching.begin()
         self._thread.start()
 
     @property
@@ -162,6 +166,7 @@ class Capture:
                 f"the capture thread did not end within {timeout:g} s", operation="close"
             )
         os.close(self._wake_fd)
+        prompt_switching.end()
 
     def __enter__(self) -> Capture:
         return self
@@ -243,7 +248,7 @@ class Capture:
         read = feed.source.read
         data = read()
         largest = len(data or b"")
-        if data and largest >= FULL_READ:
+        if data and largest >= BURST_READ:
             parts, size, began = [data], largest, time.monotonic_ns()
             try:
                 while size < BURST_SIZE and time.monotonic_ns() - began < BURST_NS:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Bytes asked for in one read; a pty or tty gives at most 4095 of them at a time.
 READ_SIZE = 65536
-#: A read that gave this much found a full tty: more is probably there.
-FULL_READ = 4095
 
 
 class Source:

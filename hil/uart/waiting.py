@@ -51,6 +51,7 @@ class BootResult:
         events: What was said but for information and tests.
         reports: What the reporter said in the last boot.
         waited: Seconds that it took.
+        late: Whether the failed stage did come, after its budget.
     """
 
     rse: int
@@ -64,6 +65,7 @@ class BootResult:
     events: tuple[Event, ...]
     reports: tuple[Report, ...]
     waited: float
+    late: bool = False
 
     @property
     def ok(self) -> bool:
@@ -173,6 +175,7 @@ class _Machine:
         self._ended_since: float | None = None
         self._reason: Reason | None = None
         self._detail = ""
+        self._late_arrival = False
         self._ended = start
         #: Monotonic seconds at which the next stage must have come.
         self.deadline = start
@@ -217,6 +220,7 @@ class _Machine:
             events=follower.events,
             reports=follower.reports,
             waited=self._ended - self._start,
+            late=self._late_arrival,
         )
 
     def _take(self, event: Event) -> None:
@@ -244,6 +248,7 @@ class _Machine:
         self._boot = event.boot
         self._was_provisioning = boot is not None and boot.provisioned
         if event.stage == self._awaited and at > self.deadline:
+            self._late_arrival = True
             self._end("budget", f"{self._late()}, it came {at - self.deadline:.2f} s late", at)
             return
         self._reached.setdefault(event.stage, StageTime(event.stage, at, event.line))
