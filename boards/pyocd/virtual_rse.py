@@ -58,7 +58,7 @@ FLASH_ALGO = {
 
 
 class RseVirtual(CoreSightTarget):
-    """One RSE: Cortex-M55, boot ROM, TCMs, two SRAM banks, 8 MiB of boot flash."""
+    """One RSE: Cortex-M55, boot ROM, TCMs, two SRAM banks, boot flash or the host's."""
 
     VENDOR = "rse-hil"
 
@@ -75,6 +75,16 @@ class RseVirtual(CoreSightTarget):
             name="boot_flash",
             start=0xB0000000,
             length=0x800000,
+            sector_size=PAGE,
+            page_size=PAGE,
+            erased_byte_value=0xFF,
+            algo=FLASH_ALGO,
+        ),
+        # Of boards that boot from it (--host-flash), which have no boot flash then.
+        FlashRegion(
+            name="host_flash",
+            start=0x70000000,
+            length=0x1000000,
             sector_size=PAGE,
             page_size=PAGE,
             erased_byte_value=0xFF,

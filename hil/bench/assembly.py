@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from hil.bench.board_file import BoardFile
 from hil.bench.image_plan import build_plan, platform_of
 from hil.bench.tree_files import TreeFiles
 from hil.errors import HilError
-from hil.images.delivery import data_option, flash_region, loader_device
+from hil.images.delivery import data_option, flash_region
 from hil.images.image_spec import ImageSpec, with_paths
 from hil.images.placement import PlacedImage
 from hil.images.plan import ParameterFile, Placement, Plan, check_places, place_of
@@ -21,10 +22,17 @@ from hil.images.plan_release import check_messages, check_release
 from hil.images.stale import check_tree
 from hil.model.releases import release_for
 from hil.targets.fvp_settings import FvpSettings
+from hil.targets.mps_drive import entries_of
+from hil.targets.mps_settings import MpsSettings
 from hil.targets.pyocd_settings import PyocdSettings
+from hil.targets.qemu_command import how as qemu_how
+from hil.targets.qemu_command import misfits
+from hil.targets.qemu_settings import QemuSettings
 
 #: Environment variables that board files name folders of images with.
 BIN, HOST = "HIL_TFM_BIN", "HIL_HOST_IMAGES"
+#: The same for what a build of the non-secure side makes, where that has a folder of its own.
+NS_BIN = "HIL_TFM_NS_BIN"
 #: Ends of the names of a model's parameters whose value is a file of an image.
 _FILE_PARAMETERS = re.compile(r"\.(raw_image|fname)$")
 
@@ -53,7 +61,12 @@ class Tree:
 
     def fill(self, text: str) -> str:
         """Put the folders in the place of their environment variables."""
-        return text.replace(f"${{{BIN}}}", str(self.bin)).replace(f"${{{HOST}}}", str(self.host))
+        folders = {BIN: self.bin, HOST: self.host}
+        if NS_BIN not in os.environ:
+            folders[NS_BIN] = self.bin
+        for name, folder in folders.items():
+            text = text.replace(f"${{{name}}}", str(folder))
+        return text
 
 
 def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
@@ -85,6 +98,8 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
     complete = not problems
     problems += files.problems
     problems += check_places(images, board.rse_ids if complete else [], layout)
+    if isinstance(board.launcher, QemuSettings):
+        problems += misfits(board.launcher, images)
     release = release_for(board.release)
     problems += check_release(images, board.release, release.tags, board.image_version)
     problems += check_messages(images, release, layout)
@@ -117,7 +132,12 @@ def how(board: Board, image: PlacedImage) -> str:
         return data_option(image, names)
     if isinstance(launcher, PyocdSettings):
         return flash_region(image, launcher.target)
-    return loader_device(image)
+    if isinstance(launcher, MpsSettings):
+        entry = entries_of([image], {k: v for k, v in launcher.images.items() if k == image.name})[
+            0
+        ]
+        return f"images.txt: {entry.address} \\SOFTWARE\\{entry.file}"
+    return qemu_how(launcher, image)
 
 
 def _parameter_files(board: Board, folder: Path) -> Iterator[ParameterFile]:
@@ -140,10 +160,15 @@ def _with_tree(board: Board, tree: Tree | None, files: TreeFiles) -> Board:
 
     def found(spec: ImageSpec) -> ImageSpec:
         def one(path: Path, key: str) -> Path:
-            name = spec.name if key == "file" else key.rpartition(".")[2]
-            return files.resolve(Path(tree.fill(str(path))), name)
+            name = key.rpartition(".")[2] if spec.fip else spec.name
+            beside = spec.fip.images if spec.fip else ()
+            return files.resolve(Path(tree.fill(str(path))), name, beside)
 
-        return with_paths(spec, one)
+        filled = with_paths(spec, one)
+        if filled.file is None or "{id}" not in filled.file.name:
+            return filled
+        own = files.messages(filled.file, spec.name, spec.targets(board.rse_ids))
+        return filled.model_copy(update={"file": None, "files": own}) if own else filled
 
     images = [found(spec) for spec in board.images]
     changes: dict[str, object] = {"images": images}

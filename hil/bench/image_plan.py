@@ -10,6 +10,7 @@ from hil.bench.board_file import BoardFile
 from hil.bench.model_inputs import read_key
 from hil.bench.placeholders import expand
 from hil.errors import UsageError
+from hil.images.files import one_at_a_time
 from hil.images.image_spec import ImageSpec, with_paths
 from hil.images.placement import ProvisioningValues, build_images
 from hil.images.plan import check_places
@@ -43,13 +44,14 @@ def build_plan(file: BoardFile, cache: Path) -> LoadPlan:
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(f"folder of built images: {error.strerror}: {cache}") from None
-    images = build_images(
-        [_with_variables(spec) for spec in board.images],
-        board.rse_ids,
-        file.path.parent,
-        cache,
-        ProvisioningValues(**keys),
-    )
+    with one_at_a_time(cache):
+        images = build_images(
+            [_with_variables(spec) for spec in board.images],
+            board.rse_ids,
+            file.path.parent,
+            cache,
+            ProvisioningValues(**keys),
+        )
     problems = list(check_places(images, board.rse_ids, layout)) if layout else []
     release = release_for(board.release)
     problems += check_messages(images, release, layout)

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hil.bench.bench import Bench, Journal
 from hil.bench.board_file import BoardFile
@@ -77,7 +78,7 @@ class MessageBoots:
         folder = self._folder / f"bench{self._benches}"
         self._benches += 1
         (folder / "uart").mkdir(parents=True)
-        bench = Bench(self._file, folder, self._cache, self._journal)
+        bench = Bench(self._file, folder, self._cache, _Beside(self._journal))
         bench.open()
         try:
             messages = {i.rse: i for i in bench.plan.images if _is_message(i)}
@@ -119,6 +120,16 @@ class MessageBoots:
         write_atomically(path, data, mode=0o600)
         digest = hashlib.sha256(data).hexdigest()
         return replace(good, name=f"{good.name} ({case})", path=path, sha256=digest, size=len(data))
+
+
+class _Beside:
+    """A journal of a bench that is not the run's own: whoever reads that takes none of its boots."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def event(self, kind: str, **values: Any) -> None:
+        self._journal.event(f"message bench: {kind}", **values)
 
 
 def _is_message(image: PlacedImage) -> bool:

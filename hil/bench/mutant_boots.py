@@ -9,42 +9,41 @@ taken back by loading the good image.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hil.bench.bench import Bench
 from hil.bench.mutant_case import MutantBoot, MutantCase
-from hil.images.files import read_bounded, write_atomically
-from hil.images.found_image import FoundImage
-from hil.images.image_roles import HOST_WINDOW, Role
-from hil.images.mutant_rules import Loader, Outcome, Place, loader_of
-from hil.images.mutants import Kind
+from hil.bench.mutant_targets import MutantTarget, find_targets
+from hil.images.files import write_atomically
+from hil.images.mutant_rules import BEFORE_HANDSHAKE, Outcome, Place, Verdict
 from hil.images.mutations import Material, NotApplicableError
 from hil.images.placement import PlacedImage
-from hil.images.platforms import PLATFORMS
-from hil.images.recognise import recognise
-from hil.images.signing_key import SigningKey
 from hil.model.releases import release_for
 from hil.targets.load import LoadPlan
 
-_SECURE_NAMES = ("tfm_s", "tfm_s_ns")
 _ERASED = b"\xff"
 
 
-@dataclass(frozen=True)
-class _Target:
-    """The good image of a kind on one RSE."""
+@dataclass
+class _Batch:
+    """The cases of one boot.
 
-    image: PlacedImage
-    data: bytes = field(repr=False)
-    loader: Loader
-    key: SigningKey | None
-    other: bytes | None = field(repr=False)
-    #: Address of the other slot, None where the platform's layout is not known.
-    spare: int | None
-    #: What the board's image list puts there, None if nothing.
-    second: PlacedImage | None
+    Attributes:
+        free: RSEs that have none yet.
+        silent: Whether all of them are refused before the handshake, where the siblings of a single
+            one would wait for it; None before there is a case.
+        placed: RSE and outcome of each case.
+        images: What is loaded for them.
+        idle: Damages an RSE that has no case as the first case does.
+    """
+
+    free: list[int]
+    silent: bool | None = None
+    placed: dict[str, tuple[int, Outcome]] = field(default_factory=dict)
+    images: list[PlacedImage] = field(default_factory=list)
+    idle: MutantCase | None = None
 
 
 class MutantBoots:
@@ -62,15 +61,9 @@ class MutantBoots:
     ) -> None:
         self._bench = bench
         self._cases = list(cases)
-        self._keys = keys
         self._folder = folder
         self._generation = release_for(bench.board.release).generation
-        self._targets = {
-            (rse, kind): target
-            for rse in bench.board.rse_ids
-            for kind in (Kind.MCUBOOT, Kind.BL2)
-            if (target := self._target(rse, kind)) is not None
-        }
+        self._targets = find_targets(bench, keys)
         self._results: dict[str, MutantBoot | str] = {}
         #: What is on the devices and not good: what has to be loaded to mend it.
         self._mend: dict[tuple[int, int], PlacedImage] = {}
@@ -94,62 +87,77 @@ class MutantBoots:
 
     def _boot_batch(self, cases: Sequence[MutantCase]) -> None:
         """Boot the next cases, one for each RSE."""
-        free = list(self._bench.board.rse_ids)
-        mending, loading = dict(self._mend), []
-        placed: dict[str, tuple[int, Outcome]] = {}
+        batch = _Batch(list(self._bench.board.rse_ids))
+        mending = dict(self._mend)
         for case in cases:
-            if not free:
+            if not batch.free:
                 break
             if str(case) in self._results:
                 continue
             try:
-                prepared = self._prepared(case, free)
+                self._add(case, batch)
             except NotApplicableError as error:
                 self._results[str(case)] = error.reason
-                continue
-            if prepared is None:
-                continue
-            rse, expected, images = prepared
-            free.remove(rse)
-            placed[str(case)] = rse, expected
-            loading += images
-        if not placed:
+        if not batch.placed:
             return
-        taken = {(image.rse, image.address) for image in loading}
+        if batch.silent and batch.idle is not None:
+            self._silence_others(batch.idle, batch)
+        taken = {(image.rse, image.address) for image in batch.images}
         mend = [image for where, image in mending.items() if where not in taken]
         for image in mend:
             self._mend.pop((image.rse, image.address))
-        self._bench.launcher.load(LoadPlan((*mend, *loading)))
+        self._bench.launcher.load(LoadPlan((*mend, *batch.images)))
         boot = self._bench.reset()
-        for name, (rse, expected) in placed.items():
+        for name, (rse, expected) in batch.placed.items():
             self._results[name] = MutantBoot(rse, boot, expected)
 
-    def _prepared(
-        self, case: MutantCase, free: Sequence[int]
-    ) -> tuple[int, Outcome, list[PlacedImage]] | None:
-        """Return RSE, outcome and what is loaded for a case, None if it has to wait for an RSE."""
+    def _add(self, case: MutantCase, batch: _Batch) -> None:
+        """Put a case into a batch, unless it has to wait for another one."""
         kind = case.mutant.kind
         if all(wanted is not kind for _rse, wanted in self._targets):
             raise NotApplicableError(f"the board's image list has no {kind} image that this is for")
-        rse = next((rse for rse in free if (rse, kind) in self._targets), None)
+        rse = next((rse for rse in batch.free if (rse, kind) in self._targets), None)
         if rse is None:
-            return None
+            return
         target = self._targets[rse, kind]
-        expected = case.mutant.expected(target.loader, case.place, self._generation)
+        loader = target.loader_for(case.mutant, self._generation)
+        if loader is None:
+            raise NotApplicableError(f"it is no row for TF-M {self._bench.board.release}")
+        expected = case.mutant.expected(loader, case.place, self._generation)
         if expected is None:
-            raise NotApplicableError(f"it is no row for {target.loader}")
+            raise NotApplicableError(f"it is no row for {loader}")
         if case.place is not Place.ALONE and target.spare is None:
             raise NotApplicableError(
                 "the flash layout of the board is not known: where is the spare?"
             )
-        material = Material(target.data, target.key, target.other)
-        damaged = case.mutant.apply(material)
-        images = [self._written(target.image, case, damaged, target.image.address, "damaged")]
-        self._mend[rse, target.image.address] = target.image
-        images += self._in_spare(case, target)
-        return rse, expected, images
+        silent = expected.verdict is Verdict.REFUSED and loader in BEFORE_HANDSHAKE
+        if batch.silent not in (None, silent):
+            return
+        batch.images += self._damaged(case, target)
+        batch.free.remove(rse)
+        batch.placed[str(case)] = rse, expected
+        if batch.silent is None:
+            batch.silent, batch.idle = silent, case
 
-    def _in_spare(self, case: MutantCase, target: _Target) -> list[PlacedImage]:
+    def _silence_others(self, case: MutantCase, batch: _Batch) -> None:
+        """Damage the RSEs without a case as well, that they do not wait for the others."""
+        for rse in batch.free:
+            if (target := self._targets.get((rse, case.mutant.kind))) is not None:
+                batch.images += self._damaged(case, target)
+
+    def _damaged(self, case: MutantCase, target: MutantTarget) -> list[PlacedImage]:
+        """Return what is loaded for a case on the RSE of an image.
+
+        Raises:
+            NotApplicableError: The image has not what the row changes.
+        """
+        damaged = case.mutant.apply(Material(target.data, target.key, target.other))
+        where = target.image.address
+        images = [self._written(target.image, case, damaged, where, "damaged")]
+        self._mend[target.image.rse, where] = target.image
+        return images + self._in_spare(case, target)
+
+    def _in_spare(self, case: MutantCase, target: MutantTarget) -> list[PlacedImage]:
         """Return what the second slot must hold for a case, if that is not what it holds anyway."""
         if target.spare is None or (case.place is Place.ALONE and target.second is None):
             return []
@@ -175,58 +183,3 @@ class MutantBoots:
             size=len(data),
             version=None,
         )
-
-    def _target(self, rse: int, kind: Kind) -> _Target | None:
-        images = [i for i in self._bench.plan.for_rse(rse) if i.memory == "flash"]
-        found = {image.name: (image, found) for image, found in _recognised(images)}
-        chosen = next((i for i, f in found.values() if _is(kind, i, f)), None)
-        if chosen is None:
-            return None
-        mcuboot = found[chosen.name][1].mcuboot
-        loader = Loader.BL1_2 if mcuboot is None else loader_of(mcuboot)
-        other = next((i for i, f in found.values() if i is not chosen and _is_host(f)), None)
-        key = self._keys.get(chosen.name)
-        spare = self._spare(chosen, images)
-        second = next((image for image in images if image.address == spare), None)
-        return _Target(
-            chosen,
-            read_bounded(chosen.path),
-            loader,
-            SigningKey.load(key) if key else None,
-            read_bounded(other.path) if other else None,
-            spare,
-            second,
-        )
-
-    def _spare(self, image: PlacedImage, images: Sequence[PlacedImage]) -> int | None:
-        """Return the address of the second slot, if the plan tells which platform it is."""
-        found = set()
-        for platform in PLATFORMS:
-            base = platform.flash.start
-            slots = {base + slot.offset: slot for slot in platform.slots}
-            if self._generation not in platform.generations or not slots:
-                continue
-            if not all(each.address in slots for each in images):
-                continue
-            second = slots[image.address].image + "_secondary"
-            found |= {base + slot.offset for slot in platform.slots if slot.name == second}
-        return found.pop() if len(found) == 1 else None
-
-
-def _recognised(images: Sequence[PlacedImage]) -> Iterator[tuple[PlacedImage, FoundImage]]:
-    for image in images:
-        found = recognise(image.path, read_bounded(image.path))
-        if found is not None:
-            yield image, found
-
-
-def _is(kind: Kind, image: PlacedImage, found: FoundImage) -> bool:
-    """Return whether an image is the one of its RSE that the rows of a kind are for."""
-    if kind is Kind.BL2:
-        return found.bl2 is not None
-    return found.mcuboot is not None and (found.role is Role.S or image.name in _SECURE_NAMES)
-
-
-def _is_host(found: FoundImage) -> bool:
-    image = found.mcuboot
-    return image is not None and image.ram_load and image.load_address in HOST_WINDOW

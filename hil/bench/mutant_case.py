@@ -11,8 +11,6 @@ from hil.images.mutants import Mutant
 
 #: Stages of the boot, in order.
 _STAGES = ("BL1_1", "BL1_2", "BL2", "runtime")
-#: Where a boot ends that is refused by something that is no stage of its own.
-_LAST_STAGE = {"provisioning": "BL1_1"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class MutantBoot:
         return f"expected {self.expected}, {did}; RSE {self.rse} ends with {last!r}"
 
     def _did(self) -> str | None:
-        result, stage = self.boot.of(self.rse), self.expected.stage
+        result = self.boot.of(self.rse)
         reached = {each.stage for each in result.reached}
         furthest = next((each for each in reversed(_STAGES) if each in reached), "nothing")
         if self.expected.verdict is not Verdict.REFUSED:
@@ -60,5 +58,9 @@ class MutantBoot:
         if furthest == "runtime":
             return "it boots"
         # A build without log lines in BL1 and BL2 only shows that nothing booted.
-        last = _LAST_STAGE.get(stage or "", stage)
-        return None if furthest in (last, "nothing") else f"it comes as far as {furthest}"
+        if furthest not in (self.expected.ends, "nothing"):
+            return f"it comes as far as {furthest}"
+        if furthest == "BL1_2" and "vhuk" not in reached and result.halt_line is None:
+            # It may wait for another RSE just as well.
+            return "it ends in BL1_2 without a word"
+        return None

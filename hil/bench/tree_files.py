@@ -7,6 +7,7 @@ exactly one image of that role is; a file whose content is another role's is nev
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -34,7 +35,17 @@ _ROLES: dict[str, Role] = {
     "ap_bl1": Role.AP_BL1,
     "rse-ap-bl1": Role.AP_BL1,
 }
-_SURE = frozenset(_ROLES.values())
+#: In a package with the table the image itself is encrypted, and executes in place.
+_IN_PLACE = {
+    ("rse-s", "rse-sic-tables-s"): Role.S_ENCRYPTED,
+    ("rse-ns", "rse-sic-tables-ns"): Role.NS_ENCRYPTED,
+}
+_ENCRYPTED = frozenset(_IN_PLACE.values())
+_SURE = frozenset(_ROLES.values()) | _ENCRYPTED
+#: Of a provisioning message, by a word in its file's name; the last one is that of any other name.
+_MESSAGES = (("combined", Role.COMBINED_MESSAGE), ("cm", Role.CM_MESSAGE), ("dm", Role.DM_MESSAGE),
+             ("", Role.COMBINED_MESSAGE))  # fmt: skip
+_MESSAGE_NAMES = ("provisioning", "message", "bundle")
 
 
 class TreeFiles:
@@ -53,14 +64,16 @@ class TreeFiles:
         self.notes: list[str] = []
         self.problems: list[str] = []
 
-    def resolve(self, path: Path, name: str) -> Path:
+    def resolve(self, path: Path, name: str, beside: Iterable[str] = ()) -> Path:
         """Return the file for an image, the same path where nothing better is known.
 
         Args:
             path: What the board file says.
             name: The image's in the board file (also NAME_secondary), or in a package.
+            beside: All names in that package.
         """
         role = _ROLES.get(name.removesuffix("_secondary"))
+        role = next((_IN_PLACE[name, n] for n in beside if (name, n) in _IN_PLACE), role)
         inside = any(path.is_relative_to(folder) for folder in self._folders)
         # A name with {id} is of several files.
         if role is None or not inside or "{id}" in path.name:
@@ -81,6 +94,51 @@ class TreeFiles:
             )
         return path
 
+    def messages(self, path: Path, name: str, rses: Sequence[int]) -> dict[int, Path] | None:
+        """Return the provisioning message of each RSE, None where they are not known any better.
+
+        Args:
+            path: What the board file says, with {id} for the RSE.
+            name: The image's in the board file.
+            rses: Ids of those that get one.
+        """
+        inside = any(path.is_relative_to(folder) for folder in self._folders)
+        words = f"{name} {path.name}".lower()
+        if not inside or not any(word in words for word in _MESSAGE_NAMES):
+            return None
+        role = next(role for word, role in _MESSAGES if word in path.name.lower())
+        given = {rse: Path(str(path).replace("{id}", str(rse))) for rse in rses}
+        chosen = {rse: self._message(file, name, role, rse) for rse, file in given.items()}
+        return None if chosen == given else chosen
+
+    def _message(self, path: Path, name: str, role: Role, rse: int) -> Path:
+        """Return the message of one RSE: the named file, or the only one there is for this id."""
+        if path.exists():
+            self._judge_message(path, name, rse)
+            return path
+        found = [each for tree in self._trees for each in tree.of(role) if each.rse_id == rse]
+        if len(found) == 1:
+            why = f"{found[0].path} is the {role} with the id {rse}"
+            self.notes.append(f"{name}: {path.name} is missing, {why}")
+            return found[0].path
+        if found:
+            names = " or ".join(str(each.path) for each in found)
+            self.problems.append(
+                f"{path}: image {name!r}: no such file, and which of these is meant? {names}"
+            )
+        return path
+
+    def _judge_message(self, path: Path, name: str, rse: int) -> None:
+        try:
+            found = recognise(path, read_bounded(path))
+        except ImageError:
+            return
+        if found is not None and found.rse_id not in (None, rse):
+            self.problems.append(
+                f"{path}: image {name!r}: expected the message of RSE {rse}, it gives the id "
+                f"{found.rse_id}"
+            )
+
     def _judge(self, path: Path, role: Role, name: str) -> None:
         """Note what is wrong with a file that is there under its name."""
         try:
@@ -93,7 +151,7 @@ class TreeFiles:
         damage = [text for text in found.remarks if text.startswith("DAMAGED")]
         if damage:
             self.problems.append(f"{path}: image {name!r}: {damage[0]}")
-        elif found.role is not role and _is_sure(found):
+        elif role not in _ENCRYPTED and found.role is not role and _is_sure(found):
             self.problems.append(
                 f"{path}: image {name!r}: expected {role}, it is {found.role} ({found.told_by})"
             )
@@ -110,5 +168,5 @@ class TreeFiles:
 
 def _is_sure(image: FoundImage) -> bool:
     """Return whether content tells the role, and it is one that boots."""
-    boots = image.mcuboot is not None or image.bl2 is not None
+    boots = image.mcuboot is not None or image.bl2 is not None or image.role in _ENCRYPTED
     return boots and image.role in _SURE and image.told_by != "its name only"

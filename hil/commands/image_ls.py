@@ -6,9 +6,11 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from hil.commands.options import Commands
+from hil.commands.table import table, terminal_width
 
 if TYPE_CHECKING:
     from hil.images.build_tree import BuildTree
@@ -43,15 +45,11 @@ def _ls(options: argparse.Namespace) -> int:
 def _table(tree: BuildTree) -> str:
     if not tree.images:
         return f"no image among the {tree.files} files in {tree.folder}"
-    rows = [_HEADINGS, *(_row(image, tree.folder) for image in tree.images)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS) - 1)]
-    lines = [
-        "  ".join(
-            [*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]
-        ).rstrip()
-        for row in rows
-    ]
+    width = terminal_width()
+    lines = table([_HEADINGS, *(_row(image, tree.folder) for image in tree.images)], width)
     warnings = [f"! {finding}" for finding in tree.findings]
+    if width:
+        warnings = [line for each in warnings for line in wrap(each, width, subsequent_indent="  ")]
     return "\n".join([*lines, *([""] if warnings else []), *warnings])
 
 

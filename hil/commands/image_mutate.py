@@ -98,7 +98,7 @@ def _kind_of(path: Path, data: bytes) -> tuple[Kind, list[Loader]]:
     if found is not None and found.message is not None:
         return Kind.MESSAGE, [Loader.PROVISIONING]
     if found is not None and found.role is Role.FIP:
-        return Kind.FIP, [Loader.FIP_BL1_2, Loader.FIP_BL2]
+        return Kind.FIP, [Loader.FIP_BL1_2, Loader.FIP_BL1_2_FOUND, Loader.FIP_BL2]
     raise ImageError("is neither MCUboot nor BL2 image, message, FIP nor GPT", path=path)
 
 
@@ -118,6 +118,8 @@ def _chosen(names: list[str]) -> list[Mutant]:
 
 
 def _row(row: Mutant) -> str:
-    verdicts = {loader.name: verdict for loader, verdict in row.verdicts.items()}
-    text = ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+    text = ", ".join(f"{loader.name} {verdict}" for loader, verdict in row.verdicts.items())
+    for generation, verdicts in row.by_generation.items():
+        does = [f"{loader.name} {verdict}" for loader, verdict in verdicts.items() if verdict]
+        text += f"; TF-M {generation}: {', '.join(does) or 'no verdict'}"
     return f"{row.name:<28} {row.kind:<21} {text}\n    {row.what}"

@@ -179,7 +179,8 @@ def _with_tables(found: list[FoundImage], candidates: list[tuple[Path, bytes]]) 
             path, data = match
             digest = hashlib.sha256(data).hexdigest()
             why = f"its page hashes are in {image.path.name}"
-            result[path] = FoundImage(path, Role.S_ENCRYPTED, len(data), digest, why)
+            role = Role.NS_ENCRYPTED if image.role is Role.SIC_NS else Role.S_ENCRYPTED
+            result[path] = FoundImage(path, role, len(data), digest, why)
     return list(result.values())
 
 

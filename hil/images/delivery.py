@@ -28,9 +28,24 @@ def data_option(image: PlacedImage, instance: str) -> str:
 
 
 def loader_device(image: PlacedImage) -> str:
-    """Return the option of QEMU that loads an image as it is, not as ELF or hex.
+    """Return the option of QEMU that loads an image, as one text."""
+    return f"-device {loader_value(image)}"
+
+
+def loader_value(image: PlacedImage) -> str:
+    """Return the value of `-device` that makes QEMU load an image as it is, not as ELF or hex.
 
     A comma in a file name is written twice, or QEMU would take it for the next property.
     """
     path = str(image.path).replace(",", ",,")
-    return f"-device loader,file={path},addr={image.address:#x},force-raw=on"
+    return f"loader,file={path},addr={image.address:#x},force-raw=on"
+
+
+def written_once(image: PlacedImage, region: str) -> str:
+    """Return how QEMU gets an image that lies in memory which is kept.
+
+    Args:
+        image: What is placed.
+        region: Of `launcher.nvm`.
+    """
+    return f"written once to {image.address:#x}, as it lies in launcher.nvm.regions.{region}"

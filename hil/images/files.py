@@ -4,11 +4,22 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hil.errors import ImageError
+
+#: Seconds; building all images of a board takes a few.
+BUILD_LIMIT = 300.0
+_LOOK = 0.05
+_LOCK = ".lock"
+#: What `write_atomically` writes into before it has the file's name.
+_HALF = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 #: More than any image that is parsed here; a larger file is a mistake.
 MAX_IMAGE = 64 * 1024 * 1024
@@ -54,3 +65,49 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
             raise
     except OSError as error:
         raise ImageError(f"cannot be written: {error.strerror or error}", path=path) from error
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path, limit: float = BUILD_LIMIT) -> Iterator[None]:
+    """Keep other processes from building into a folder that they share.
+
+    Signatures differ from one time to the next: two that build the same file at once would each
+    see the other's, with another digest than that of their own. What a process that was killed has
+    half written is removed.
+
+    Args:
+        folder: Exists.
+        limit: Seconds to wait for another process.
+
+    Raises:
+        ImageError: another process has not finished in that time.
+    """
+    try:
+        fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ImageError(f"cannot be written: {error.strerror}", path=folder / _LOCK) from error
+    try:
+        if _wait_for(fd, time.monotonic() + limit):
+            for path in folder.iterdir():
+                if _HALF.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+        else:
+            raise ImageError(
+                f"another process has been building images here for {limit:g} s", path=folder
+            )
+        yield
+    finally:
+        os.close(fd)
+
+
+def _wait_for(fd: int, deadline: float) -> bool:
+    """Lock a file; False if somebody else keeps it locked."""
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK)
+        else:
+            return True

@@ -31,6 +31,7 @@ class Role(StrEnum):
     S_ENCRYPTED = "TF-M S encrypted"
     NS = "TF-M NS"
     NS_CODE = "TF-M NS code"
+    NS_ENCRYPTED = "TF-M NS encrypted"
     SIC_S = "SIC tables S"
     SIC_NS = "SIC tables NS"
     SIC_TABLE = "SIC table unsigned"
@@ -46,6 +47,7 @@ class Role(StrEnum):
     CM_BUNDLE = "CM bundle"
     DM_BUNDLE = "DM bundle"
     FIP = "FIP"
+    GPT = "host flash (GPT)"
     MCUBOOT = "MCUboot image"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -26,8 +26,8 @@ from hil.images.fip import RSE_ALIGNMENT
 from hil.images.fip_uuids import BY_NAME
 from hil.images.mcuboot import Version
 
-RecipeKind = Literal["file", "mcuboot", "bl2", "provisioning", "fip"]
-RECIPES: tuple[RecipeKind, ...] = ("file", "mcuboot", "bl2", "provisioning", "fip")
+RecipeKind = Literal["file", "files", "mcuboot", "bl2", "provisioning", "fip"]
+RECIPES: tuple[RecipeKind, ...] = ("file", "files", "mcuboot", "bl2", "provisioning", "fip")
 
 #: Environment variables, ${NAME}, are none of these.
 _PLACEHOLDER = re.compile(r"(?<!\$)\{(.*?)\}")
@@ -121,11 +121,26 @@ class ProvisioningRecipe(_Strict):
     policies: Policies = Policies()
 
 
+class PackedImage(_Strict):
+    """An image that is made for a package, by exactly one recipe."""
+
+    mcuboot: McubootRecipe | None = None
+    bl2: Bl2Recipe | None = None
+
+    @model_validator(mode="after")
+    def _one_recipe(self) -> PackedImage:
+        if (self.mcuboot is None) == (self.bl2 is None):
+            found = "both" if self.mcuboot else "none"
+            raise ValueError(f"expected exactly one of mcuboot, bl2, got {found}")
+        return self
+
+
 class FipRecipe(_Strict):
     """A package of images as fiptool makes it, by itself or in the partitions of a GPT image."""
 
-    images: dict[str, Path] = Field(
-        min_length=1, description="file of each image, by fiptool's name (rse-bl2, ...) or UUID"
+    images: dict[str, Path | PackedImage] = Field(
+        min_length=1,
+        description="file or recipe of each image, by fiptool's name (rse-bl2, ...) or UUID",
     )
     align: Number = Field(RSE_ALIGNMENT, description="of the offsets; a power of two")
     gpt: Path | None = Field(
@@ -137,7 +152,7 @@ class FipRecipe(_Strict):
 
     @field_validator("images")
     @classmethod
-    def _known_names(cls, images: dict[str, Path]) -> dict[str, Path]:
+    def _known_names(cls, images: dict[str, Path | PackedImage]) -> dict[str, Path | PackedImage]:
         kinds = [fip_kind(name) for name in images]
         for name, kind in zip(images, kinds, strict=True):
             if kinds.count(kind) > 1:
@@ -155,6 +170,9 @@ class ImageSpec(_Strict):
         None, description="ids of the RSEs that get it; all by default", min_length=1
     )
     file: Path | None = Field(None, description="file that is placed as it is; {id} is the RSE")
+    files: dict[int, Path] | None = Field(
+        None, min_length=1, description="file of each RSE by its id, where no one name fits all"
+    )
     mcuboot: McubootRecipe | None = None
     bl2: Bl2Recipe | None = None
     provisioning: ProvisioningRecipe | None = None
@@ -181,7 +199,20 @@ class ImageSpec(_Strict):
             raise ValueError(f"expected exactly one of {', '.join(RECIPES)}, got {found}")
         if self.rses is not None and len(set(self.rses)) != len(self.rses):
             raise ValueError(f"rses: each RSE once, got {self.rses}")
+        if self.files is not None and self.rses is not None and {*self.rses} - {*self.files}:
+            missing = ", ".join(str(rse) for rse in self.rses if rse not in self.files)
+            raise ValueError(f"files: none for RSE {missing}")
         return self
+
+    def targets(self, rse_ids: Sequence[int]) -> list[int]:
+        """Return the ids of the RSEs that get it, of all that there are."""
+        return self.rses or (sorted(self.files) if self.files is not None else list(rse_ids))
+
+    @property
+    def differs(self) -> bool:
+        """Whether each RSE gets a file of its own."""
+        named = self.file is not None and "{id}" in str(self.file)
+        return named or self.files is not None or self.provisioning is not None
 
 
 def with_paths(spec: ImageSpec, change: Callable[[Path, str], Path]) -> ImageSpec:
@@ -193,8 +224,14 @@ def with_paths(spec: ImageSpec, change: Callable[[Path, str], Path]) -> ImageSpe
     """
     if spec.file is not None:
         return spec.model_copy(update={"file": change(spec.file, "file")})
+    if spec.files is not None:
+        files = {rse: change(path, f"files.{rse}") for rse, path in spec.files.items()}
+        return spec.model_copy(update={"files": files})
     if spec.fip is not None:
-        images = {n: change(p, f"fip.images.{n}") for n, p in spec.fip.images.items()}
+        images = {
+            name: change(image, f"fip.images.{name}") if isinstance(image, Path) else image
+            for name, image in spec.fip.images.items()
+        }
         gpt = change(spec.fip.gpt, "fip.gpt") if spec.fip.gpt else None
         fip = spec.fip.model_copy(update={"images": images, "gpt": gpt})
         return spec.model_copy(update={"fip": fip})

@@ -22,6 +22,9 @@ from hil.images.mcuboot import (
 from hil.images.mcuboot_tlvs import ECDSASIG, KEYHASH, PUBKEY, SHA256
 from hil.images.signing_key import SigningKey
 
+#: imgtool fills a slot with what erased flash reads as.
+_PADDING = b"\xff"
+
 #: Type and value.
 Entry = tuple[int, bytes]
 
@@ -38,8 +41,10 @@ class ImageParts:
     payload: bytes = field(repr=False)
     protected: tuple[Entry, ...]
     tlvs: tuple[Entry, ...]
-    #: What follows the image in the file: padding and trailer of the slot.
+    #: What follows the image in the file: padding and trailer of the slot, or another image.
     rest: bytes = field(default=b"", repr=False)
+    #: Offset at which that stood; what is behind the padding stays where it is.
+    rest_at: int = 0
 
     @classmethod
     def of(cls, data: bytes, image: McubootImage) -> ImageParts:
@@ -53,11 +58,17 @@ class ImageParts:
             tuple((tlv.type, tlv.value) for tlv in image.tlvs if tlv.protected),
             tuple((tlv.type, tlv.value) for tlv in image.tlvs if not tlv.protected),
             data[image.end :],
+            image.end,
         )
 
     def build(self) -> bytes:
         """Put it together; hash and signature stay what they are."""
-        return self._signed() + _area(TLV_MAGIC, self.tlvs) + self.rest
+        image = self._signed() + _area(TLV_MAGIC, self.tlvs)
+        moved = len(image) - self.rest_at
+        if moved <= 0:
+            return image + (_PADDING * -moved + self.rest if self.rest else b"")
+        padding = self.rest[:moved]
+        return image + self.rest[moved if padding == _PADDING * len(padding) else 0 :]
 
     def signed_by(self, key: SigningKey) -> ImageParts:
         """Return the parts with hash, public key (or its hash) and signature made right by a key."""

@@ -7,7 +7,7 @@ Sources: MCUboot image_validate.c, loader.c, ram_load.c, tlv.c at v2.2.0 (TF-M 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hil.images.mcuboot import McubootImage
@@ -29,6 +29,8 @@ class Loader(StrEnum):
     PROVISIONING = "provisioning"
     #: BL1_2 where the host's flash holds packages; it looks for BL2.
     FIP_BL1_2 = "BL1_2, packages in the host's flash"
+    #: The same, which has found something that it takes for BL2.
+    FIP_BL1_2_FOUND = "BL1_2, an image from a package"
     #: BL2 where the host's flash holds packages; it looks for the images that it loads.
     FIP_BL2 = "BL2, packages in the host's flash"
     #: BL1_2 where the packages are partitions (RSE_GPT_SUPPORT).
@@ -61,9 +63,24 @@ STAGES = {
     Loader.BL1_2: "BL1_2",
     Loader.PROVISIONING: "provisioning",
     Loader.FIP_BL1_2: "BL1_2",
+    Loader.FIP_BL1_2_FOUND: "BL1_2",
     Loader.FIP_BL2: "BL2",
     Loader.GPT: "BL1_2",
 }
+#: The stage that has said its name last when an image is refused: BL1_2 looks for packages before it
+#: says its own.
+ENDS = {
+    Loader.RSE_BL2: "BL2",
+    Loader.BUILTIN_BL2: "BL2",
+    Loader.BL1_2: "BL1_2",
+    Loader.PROVISIONING: "BL1_1",
+    Loader.FIP_BL1_2: "BL1_1",
+    Loader.FIP_BL1_2_FOUND: "BL1_2",
+    Loader.FIP_BL2: "BL2",
+    Loader.GPT: "BL1_1",
+}
+#: Of these a refused RSE takes no part in the handshake: its siblings wait for it.
+BEFORE_HANDSHAKE = frozenset({Loader.FIP_BL1_2, Loader.GPT})
 #: Places in which another, good image takes over.
 _RECOVERS = {
     Loader.RSE_BL2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
@@ -73,6 +90,7 @@ _RECOVERS = {
     Loader.PROVISIONING: frozenset[Place](),
     # Without partitions an image that one package has not is taken from the other.
     Loader.FIP_BL1_2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
+    Loader.FIP_BL1_2_FOUND: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
     Loader.FIP_BL2: frozenset({Place.WITH_SPARE, Place.UPGRADE}),
     # There is one table, and of the banks only the active one is looked at.
     Loader.GPT: frozenset[Place](),
@@ -86,6 +104,8 @@ class Outcome:
     verdict: Verdict
     #: Where it is refused, None when it is not.
     stage: str | None = None
+    #: The last stage that says its name then.
+    ends: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.stage}" if self.stage else str(self.verdict)
@@ -97,7 +117,7 @@ def outcome(verdict: Verdict, loader: Loader, place: Place) -> Outcome:
         return Outcome(verdict)
     if place in _RECOVERS[loader]:
         return Outcome(Verdict.RECOVERED, STAGES[loader])
-    return Outcome(Verdict.REFUSED, STAGES[loader])
+    return Outcome(Verdict.REFUSED, STAGES[loader], ENDS[loader])
 
 
 def loader_of(image: McubootImage) -> Loader:

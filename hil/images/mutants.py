@@ -29,7 +29,8 @@ from hil.images.mcuboot_tlvs import (
 )
 from hil.images.mutant_rules import Loader, Outcome, Place, Verdict, outcome
 from hil.images.mutations import Material, Mutation
-from hil.images.package_mutations import FIP_ROWS, GPT_ROWS
+from hil.images.package_mutations import FIP_ROWS, GPT_ROWS, OTHERWISE, SMALL_SET
+from hil.images.package_mutations import Row as PackageRow
 
 
 class Kind(StrEnum):
@@ -77,12 +78,15 @@ class Mutant:
         self, loader: Loader, place: Place = Place.ALONE, generation: str = "2.3"
     ) -> Outcome | None:
         """Return what a correct boot does, None where the loader never sees such an image."""
-        verdicts: dict[Loader, Verdict | None] = {
-            **self.verdicts,
-            **self.by_generation.get(generation, {}),
-        }
-        verdict = verdicts.get(loader)
+        verdict = self._verdicts(generation).get(loader)
         return None if verdict is None else outcome(verdict, loader, place)
+
+    def loaders(self, generation: str) -> tuple[Loader, ...]:
+        """Return the loaders that have a verdict in a generation of TF-M."""
+        return tuple(loader for loader, verdict in self._verdicts(generation).items() if verdict)
+
+    def _verdicts(self, generation: str) -> dict[Loader, Verdict | None]:
+        return {**self.verdicts, **self.by_generation.get(generation, {})}
 
     def apply(self, material: Material) -> bytes:
         """Return the damaged image.
@@ -221,8 +225,19 @@ _MESSAGE_ROWS = (
     ("message-all-00", "zeros", m.fill(0x00)),
 )  # fmt: skip
 
-#: 2.1 takes the first partition whose name is another: what it reads is a matter of their order.
-_NOT_IN_2_1 = {"2.1": {Loader.GPT: None}}
+
+def _package(kind: Kind, row: PackageRow) -> Mutant:
+    """Return a row for packages or partition tables, with what generations do otherwise."""
+    name, what, mutation, loader, verdict = row
+    differs: dict[str, dict[Loader, Verdict | None]] = {}
+    if kind is Kind.GPT:
+        # It takes the first partition whose name is another: what it reads depends on their order.
+        differs["2.1"] = {loader: None}
+    for other, generation, reader, does in OTHERWISE:
+        if other == name:
+            differs[generation] = {loader: None, reader: does}
+    return Mutant(name, kind, what, mutation, {loader: verdict}, name in SMALL_SET, differs)
+
 
 CATALOGUE: tuple[Mutant, ...] = tuple(
     chain(
@@ -231,11 +246,8 @@ CATALOGUE: tuple[Mutant, ...] = tuple(
         _tlv_rows(),
         (Mutant(n, Kind.BL2, what, f, _BL1_2, small) for n, what, f, small in _BL2_ROWS),
         (Mutant(n, Kind.MESSAGE, what, f, _PROVISIONING) for n, what, f in _MESSAGE_ROWS),
-        (Mutant(n, Kind.FIP, what, f, {loader: v}) for n, what, f, loader, v in FIP_ROWS),
-        (
-            Mutant(n, Kind.GPT, what, f, {loader: v}, by_generation=_NOT_IN_2_1)
-            for n, what, f, loader, v in GPT_ROWS
-        ),
+        (_package(Kind.FIP, row) for row in FIP_ROWS),
+        (_package(Kind.GPT, row) for row in GPT_ROWS),
     )
 )
 

@@ -26,6 +26,11 @@ from hil.images.mutations import Material, Mutation, NotApplicableError, at, fil
 
 #: Name, what is done, how, who reads it, what it does.
 Row = tuple[str, str, Mutation, Loader, Verdict]
+#: Rows that stand for all.
+SMALL_SET = frozenset(
+    {"fip-name", "fip-bl2-missing", "fip-s-overlapping", "fip-s-into-next"}
+    | {"gpt-signature", "gpt-header-crc", "gpt-backup-only", "gpt-fip-overlapping"}
+)
 
 #: The only size of a sector that TF-M reads (FLASH_LBA_SIZE).
 _SECTOR = 512
@@ -75,9 +80,8 @@ def _elsewhere(fip: Fip, entry: FipEntry) -> _Fields:
 
 def _into_next(fip: Fip, entry: FipEntry) -> _Fields:
     behind = [each.offset for each in fip.entries if each.offset > entry.offset]
-    if not behind:
-        raise NotApplicableError("no image is behind it")
-    return entry.uuid.bytes, entry.offset, min(behind) - entry.offset + 1, entry.flags
+    end = min(behind, default=fip.size)
+    return entry.uuid.bytes, entry.offset, end - entry.offset + 1, entry.flags
 
 
 def _no_end(material: Material) -> bytes:
@@ -214,20 +218,23 @@ _NO, _YES = Verdict.REFUSED, Verdict.ACCEPTED
 
 def _fip_rows() -> list[Row]:
     rows: list[Row] = []
-    for name, loader in (("rse-bl2", Loader.FIP_BL1_2), ("rse-s", Loader.FIP_BL2)):
+    for name, search, check in (
+        ("rse-bl2", Loader.FIP_BL1_2, Loader.FIP_BL1_2_FOUND),
+        ("rse-s", Loader.FIP_BL2, Loader.FIP_BL2),
+    ):
         what = f"the entry of {name}"
         start = f"fip-{name.removeprefix('rse-')}"
-        for change, text, function, verdict in (
-            ("missing", "has an unknown UUID: the image is not found", _unknown, _NO),
-            ("out-of-range", "has an offset beyond the flash", _beyond, _NO),
-            ("size", "says 4 GiB more", _huge, _NO),
-            ("overlapping", "leads to another image, which is not what it should be", _elsewhere, _NO),
-            ("into-next", "says a size that reaches into the next image: nothing looks", _into_next, _YES),
+        for change, text, function, loader, verdict in (
+            ("missing", "has an unknown UUID: the image is not found", _unknown, search, _NO),
+            ("out-of-range", "has an offset beyond the flash", _beyond, search, _NO),
+            ("size", "says 4 GiB more", _huge, search, _NO),
+            ("overlapping", "leads to another image, which is not what it should be", _elsewhere, check, _NO),
+            ("into-next", "says a size that reaches into what is behind it: nothing looks", _into_next, search, _YES),
         ):  # fmt: skip
             rows.append(
                 (f"{start}-{change}", f"{what} {text}", fip_entry(name, function), loader, verdict)
             )
-    return rows  # fmt: skip
+    return rows
 
 
 # fmt: off
@@ -237,6 +244,15 @@ FIP_ROWS: tuple[Row, ...] = (
     ("fip-no-end", "the table has no end: a search for what is there does not come so far", _no_end, Loader.FIP_BL1_2, _YES),
     ("fip-all-ff", "erased flash", fill(0xFF), Loader.FIP_BL1_2, _NO),
     *_fip_rows(),
+)
+
+#: Rows that a generation of TF-M reads otherwise: name, generation, who reads it, what it does. The
+#: loader of the row itself has no verdict then, unless it is named again.
+#: 2.1 and 2.2 round addresses with 32 bits: what is a multiple of 4 GiB beyond is found at the start.
+OTHERWISE: tuple[tuple[str, str, Loader, Verdict], ...] = (
+    ("fip-bl2-out-of-range", "2.1", Loader.FIP_BL1_2_FOUND, _NO),
+    ("fip-bl2-out-of-range", "2.2", Loader.FIP_BL1_2_FOUND, _NO),
+    ("gpt-entries-out-of-range", "2.2", Loader.GPT, _YES),
 )
 
 _TABLE = Loader.GPT

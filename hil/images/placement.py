@@ -86,9 +86,7 @@ def build_images(
         base_dir, out_dir, len(rse_ids), provisioning_values or ProvisioningValues()
     )
     images = [
-        image
-        for spec in specs
-        for image in _for_its_rses(spec, workshop, spec.rses or list(rse_ids))
+        image for spec in specs for image in _for_its_rses(spec, workshop, spec.targets(rse_ids))
     ]
     for rse in rse_ids:
         _check_overlaps(image for image in images if image.rse == rse)
@@ -97,8 +95,7 @@ def build_images(
 
 def _for_its_rses(spec: ImageSpec, workshop: Workshop, rses: Sequence[int]) -> list[PlacedImage]:
     """Build an image once, or for each RSE where it differs."""
-    per_rse = spec.provisioning is not None or (spec.file is not None and "{id}" in str(spec.file))
-    shared = None if per_rse else workshop.build(spec, rses[0])
+    shared = None if spec.differs else workshop.build(spec, rses[0])
     return [_placed(spec, rse, shared or workshop.build(spec, rse)) for rse in rses]
 
 
@@ -114,7 +111,7 @@ def _check_names(specs: Sequence[ImageSpec], rse_ids: Sequence[int]) -> None:
         if names.count(name) > 1:
             raise UsageError(f"images: two images are called {name!r}")
     for spec in specs:
-        for rse in spec.rses or ():
+        for rse in spec.targets(()):
             if rse not in rse_ids:
                 known = ", ".join(map(str, rse_ids))
                 raise UsageError(f"image {spec.name!r}: no RSE {rse} on this board; it has {known}")

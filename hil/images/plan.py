@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from hil.errors import ImageError
+from hil.images.content import open_content
+from hil.images.gpt import is_gpt
 from hil.images.placement import PlacedImage
 from hil.images.platforms import Memory, Platform, Slot
 
@@ -143,5 +146,15 @@ def _slot(image: PlacedImage, platform: Platform) -> Slot | None:
     if image.memory != "flash":
         return None
     offset = image.address - platform.flash.start
-    slots = (*platform.slots, *platform.fips)
+    # Where there is a partition table it is what says where packages are.
+    fips = () if platform.fips and _has_table(image) else platform.fips
+    slots = (*platform.slots, *fips)
     return next((slot for slot in slots if slot.offset <= offset < slot.end), None)
+
+
+def _has_table(image: PlacedImage) -> bool:
+    try:
+        with open_content(image.path) as content:
+            return is_gpt(content)
+    except ImageError:
+        return False

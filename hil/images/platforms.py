@@ -3,7 +3,8 @@
 
 Addresses are those that the RSE's debugger sees. Sources: TF-M 2.3.1 (2.2.2 where a row says so)
 neoverse_rd/common/flash_layout.h and rdv3*/size_defs.h, automotive_rd/*/flash_layout.h,
-tc/common/flash_layout.h, kronos/flash_layout.h, common/partition/platform_base_address.h.
+tc/common/flash_layout.h, kronos/flash_layout.h, common/partition/platform_base_address.h,
+mps2/an521/partition/flash_layout.h (no RSE, but TF-M's reference platform on QEMU).
 """
 
 from __future__ import annotations
@@ -151,6 +152,18 @@ _CSS_ASPEN = _packed(
     start=0x7000,
 )  # fmt: skip
 
+# Secure and non-secure image as assemble.py joins them; both slots and the scratch area are where
+# they are for one image and for two (mps2/an521/partition/flash_layout.h).
+_AN521 = _slots(
+    ("bl2", 0, 0x80000), ("tfm_s_ns", 0x80000, 0x100000), ("tfm_s_ns_secondary", 0x180000, 0x100000),
+    required=("bl2", "tfm_s_ns"),
+)  # fmt: skip
+_AN521_MEMORIES = (
+    Memory("flash", "flash", 0x10000000, 0x400000),
+    Memory("SRAM", "ram", 0x30000000, 0x20000),
+    Memory("SSRAM2 and 3", "ram", 0x38000000, 0x400000),
+)
+
 # fmt: off
 PLATFORMS: tuple[Platform, ...] = (
     Platform("rdv3", ("2.2", "2.3"), 0x800000, _memories(0xB0000000, 0x800000, _K512), _RDV3),
@@ -160,6 +173,7 @@ PLATFORMS: tuple[Platform, ...] = (
     # The host's flash, behind the window to the host's memory (ATU).
     Platform("tc", ("2.2", "2.3"), 0xFC00000, _memories(0x70000000, 0xFC00000, 0x10000), fips=_FIPS),
     Platform("kronos", ("2.2", "2.3"), 0xFC00000, _memories(0x70000000, 0xFC00000, _K512), fips=_FIPS),
+    Platform("an521", ("2.1", "2.2", "2.3"), 0x400000, _AN521_MEMORIES, _AN521),
 )
 # fmt: on
 

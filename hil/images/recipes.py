@@ -18,6 +18,7 @@ from hil.images.image_spec import (
     FipRecipe,
     ImageSpec,
     McubootRecipe,
+    PackedImage,
     ProvisioningRecipe,
     fip_kind,
 )
@@ -96,10 +97,32 @@ class Workshop:
             if spec.provisioning is not None:
                 return self._provisioning(spec.name, spec.provisioning, rse)
             if spec.fip is not None:
-                return _built_fip(self.out_dir / f"{spec.name}.bin", spec.fip, self.base_dir)
+                return self._fip(spec.name, spec.fip)
+            if spec.files is not None:
+                return self._file(str(spec.files[rse]))
             return self._file(str(spec.file).replace("{id}", str(rse)))
         except ImageError as error:
             raise _named(error, spec.name) from error
+
+    def _fip(self, name: str, recipe: FipRecipe) -> BuiltFile:
+        """Write a package, or the GPT image with the package in its partitions."""
+        gpt = self.base_dir / recipe.gpt if recipe.gpt else None
+        files = {
+            fip_kind(kind): self._packed(f"{name}-{kind}", image)
+            for kind, image in recipe.images.items()
+        }
+        path = self.out_dir / f"{name}.bin"
+        size, digest = write_fip(path, files, recipe.align, gpt, recipe.partitions)
+        return BuiltFile(path, None, digest, size)
+
+    def _packed(self, name: str, image: Path | PackedImage) -> Path:
+        """Return the file of an image that goes into a package."""
+        if isinstance(image, Path):
+            return self.base_dir / image
+        if image.mcuboot is not None:
+            return self._mcuboot(name, image.mcuboot).path
+        assert image.bl2 is not None
+        return self._bl2(name, image.bl2).path
 
     def _file(self, name: str) -> BuiltFile:
         path = self.base_dir / name
@@ -180,14 +203,6 @@ def _identity(*inputs: object) -> str:
         for value in inputs
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _built_fip(path: Path, recipe: FipRecipe, base_dir: Path) -> BuiltFile:
-    """Write a package, or the GPT image with the package in its partitions."""
-    gpt = base_dir / recipe.gpt if recipe.gpt else None
-    files = {fip_kind(name): base_dir / file for name, file in recipe.images.items()}
-    size, digest = write_fip(path, files, recipe.align, gpt, recipe.partitions)
-    return BuiltFile(path, None, digest, size)
 
 
 def _kept(path: Path) -> bytes | None:

@@ -14,6 +14,8 @@ from hil.images.bl1_2_format import find_bl1_image
 from hil.images.development_keys import development_key, key_name
 from hil.images.dma_ics import Sequence, find_sequence
 from hil.images.found_image import FoundImage, damaged_image
+from hil.images.gpt_format import SECTOR_SIZES
+from hil.images.gpt_format import SIGNATURE as _GPT_SIGNATURE
 from hil.images.image_roles import MCUBOOT_ROLES, Role, role_of_image, role_of_name
 from hil.images.mcuboot_check import Check, check_image, image_key, padding_of
 from hil.images.recognise_message import recognise_message
@@ -143,6 +145,13 @@ def _fip(path: Path, data: bytes) -> FoundImage | None:
     return FoundImage(path, Role.FIP, len(data), hashlib.sha256(data).hexdigest(), "its name word")
 
 
+def _gpt(path: Path, data: bytes) -> FoundImage | None:
+    if not any(data[size:].startswith(_GPT_SIGNATURE) for size in SECTOR_SIZES):
+        return None
+    digest = hashlib.sha256(data).hexdigest()
+    return FoundImage(path, Role.GPT, len(data), digest, "its partition table")
+
+
 def _code(path: Path, data: bytes) -> FoundImage | None:
     """Recognise code by its vector table."""
     if len(data) < 64:
@@ -192,6 +201,7 @@ _LOOKS: tuple[Callable[[Path, bytes], FoundImage | None], ...] = (
     _bl2,
     recognise_message,
     _fip,
+    _gpt,
     _dma,
     _code,
     _table,

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import IO
 
 from hil.errors import ImageError
-from hil.images.files import read_bounded, write_atomically
+from hil.images.files import MAX_IMAGE, read_bounded, write_atomically
 from hil.images.mcuboot import McubootImage, Version, verify_image
 from hil.images.signing_key import PublicKey
 
@@ -141,14 +142,14 @@ def _kept(path: Path, recipe: SignRecipe, content: bytes, key: PublicKey) -> Sig
 
 def _run_imgtool(payload: Path, content: bytes, recipe: SignRecipe, timeout: float) -> bytes:
     """Return what imgtool makes of the payload."""
-    with tempfile.TemporaryDirectory(prefix="hil-sign-") as folder:
-        # What is signed is what was read, and its name cannot be taken for an Intel hex file.
-        source, target = Path(folder, "payload.bin"), Path(folder, "signed.bin")
-        source.write_bytes(content)
+    # What is signed is what was read, in memory: nothing is left of it, whoever is killed, and its name
+    # cannot be taken for an Intel hex file.
+    with _memory("payload", content) as source, _memory("signed") as target:
         command = [sys.executable, "-P", "-m", "imgtool.main", "sign", *recipe.arguments()]
         try:
             done = subprocess.run(
-                [*command, str(source), str(target)],
+                [*command, f"/proc/self/fd/{source.fileno()}", f"/proc/self/fd/{target.fileno()}"],
+                pass_fds=(source.fileno(), target.fileno()),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -162,7 +163,16 @@ def _run_imgtool(payload: Path, content: bytes, recipe: SignRecipe, timeout: flo
             lines = (done.stderr or done.stdout).strip().splitlines()
             reason = lines[-1] if lines else f"exit code {done.returncode}, no message"
             raise ImageError(f"imgtool sign: {reason}", path=payload)
-        return read_bounded(target)
+        target.seek(0)
+        return target.read(MAX_IMAGE)
+
+
+def _memory(name: str, content: bytes = b"") -> IO[bytes]:
+    """Return a file without a name on any disk."""
+    stream = os.fdopen(os.memfd_create(name), "w+b")
+    stream.write(content)
+    stream.flush()
+    return stream
 
 
 def _checked(

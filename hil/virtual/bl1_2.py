@@ -31,6 +31,11 @@ def bl1_2(machine: Machine, context: BootContext) -> Stage:
         except PlatError:
             # The UART of this stage is not up yet: the error line goes nowhere.
             return BootEnd.HALT
+    if machine.host_flash is not None:
+        try:
+            context.bl2_slots = machine.host_flash.find(bl2_image.UUID)
+        except PlatError as error:
+            return _no_slots(machine, error)
     machine.console.info("Starting TF-M BL1_2")
     yield machine.delay(0.02)
     if machine.has(faults.NEVER_JOIN):
@@ -42,10 +47,10 @@ def bl1_2(machine: Machine, context: BootContext) -> Stage:
     if machine.has(faults.DIE_IN_BL1_2):
         return BootEnd.HALT
     report_bl1_2(machine, context, seeds)
-    for slot in range(len(bl2_image.SLOTS)):
+    for slot, offset in enumerate(context.bl2_slots):
         machine.console.info(f"Attempting to boot image {slot}")
         yield machine.delay(0.02)
-        if bl2_image.boots(machine, slot):
+        if bl2_image.boots(machine, offset):
             machine.console.info("Jumping to BL2")
             return None
     return _recover(machine)
@@ -100,6 +105,14 @@ def _exchange(machine: Machine, party: Party) -> Exchange:
     if serving:
         return handshake_sfcp.server(party, patience, reply_at_once=not fixed)
     return handshake_sfcp.client(party, patience, own_seed=fixed)
+
+
+def _no_slots(machine: Machine, error: PlatError) -> BootEnd:
+    """No BL2 in the host's flash: this stage ends before it has said its name."""
+    if not machine.release.old:
+        # Provisioning is tried, which a chip in SE refuses; then the first error is the one told.
+        machine.console.info("Beginning RSE provisioning")
+    return fatal(machine, error.code)
 
 
 def _recover(machine: Machine) -> BootEnd:

@@ -13,10 +13,12 @@ import struct
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from hil.virtual import ecdsa, kdf
+from hil.virtual.host_flash import read_flash
 from hil.virtual.machine import Machine
 from hil.virtual.otp_layout import KCE_CM
 
-SLOTS = (0x000000, 0x020000)
+#: Of BL2 in a package.
+UUID = bytes.fromhex("a3b3b30debc94048b480155361c17048")
 
 _HEADER = struct.Struct("<16s96sI96sI")
 _PROTECTED_HEAD = struct.Struct("<BBHII")
@@ -30,10 +32,10 @@ _BL1_COUNTER = 0
 _BL2_KEY = 0
 
 
-def boots(machine: Machine, slot: int) -> bool:
-    """Whether the image in that slot may run; says on the UART what was found."""
+def boots(machine: Machine, offset: int) -> bool:
+    """Whether the image at that offset of the flash may run; says on the UART what was found."""
     console = machine.console
-    raw = machine.flash.read(SLOTS[slot], _HEADER.size + _PROTECTED_SIZE)
+    raw = read_flash(machine.flash, offset, _HEADER.size + _PROTECTED_SIZE)
     header, protected = raw[: _HEADER.size], raw[_HEADER.size :]
     plain = _decrypt(machine, header[:16], protected)
     if plain is None:

@@ -8,10 +8,11 @@ flash do nothing, as on a memory-mapped SPI flash.
 from __future__ import annotations
 
 import os
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 from pathlib import Path
 
 from hil.virtual.bus import Bus, BusFaultError
+from hil.virtual.fault_counts import FaultCounts
 
 SIZE = 0x800000
 SECTOR_4K = 0x1000
@@ -38,7 +39,7 @@ STATUS_BUSY = 1
 STATUS_ERROR = 2
 STATUS_LOCKED = 4
 
-_ERASE_SIZES = {CMD_ERASE_4K: SECTOR_4K, CMD_ERASE_16K: SECTOR_16K, CMD_ERASE_CHIP: SIZE}
+_ERASE_SIZES = {CMD_ERASE_4K: SECTOR_4K, CMD_ERASE_16K: SECTOR_16K}
 
 #: Which byte of a programmed page `flash-bad-bit` spoils.
 _BAD_BYTE = 100
@@ -49,22 +50,27 @@ FAULTS = {
     "flash-program-error": "every program command ends with the error bit",
     "flash-hang": "the controller stays busy for ever after a program command",
     "flash-bad-bit": "every program command loses one bit without an error",
+    "flash-protected": "sectors cannot be erased until the whole chip has been",
+    "power-cut": "the supply fails for 0.4 s in the middle of a page; once",
 }
 
 
 class NorFlash:
-    """8 MiB of NOR cells, kept in a file where one is given.
+    """NOR cells, kept in a file where one is given.
 
     Args:
         path: Its image up to the last byte ever programmed; what is beyond its end is erased.
+        size: Bytes.
+        base: What its first byte is to the controller.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.cells = bytearray(b"\xff" * SIZE)
+    def __init__(self, path: Path | None = None, size: int = SIZE, base: int = 0) -> None:
+        self.cells = bytearray(b"\xff" * size)
+        self.base = base
         self._path = path
         self._kept = 0
         if path is not None and path.exists():
-            content = path.read_bytes()[:SIZE]
+            content = path.read_bytes()[:size]
             self._kept = len(content)
             self.cells[: len(content)] = content
 
@@ -104,13 +110,25 @@ class FlashController:
     Args:
         flash: The cells.
         bus: Where the data to program are fetched from.
-        faults: Names out of `FAULTS`.
+        faults: When which of `FAULTS` hold, counted in commands of their kind.
+        on_power_cut: Called in the middle of a page when the supply fails.
+        on_page: Called with the number of each page whose programming begins, from 1.
     """
 
-    def __init__(self, flash: NorFlash, bus: Bus, faults: AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        flash: NorFlash,
+        bus: Bus,
+        faults: FaultCounts | None = None,
+        on_power_cut: Callable[[], None] = lambda: None,
+        on_page: Callable[[int], None] = lambda _number: None,
+    ) -> None:
         self._flash = flash
         self._bus = bus
-        self._faults = faults
+        self._faults = faults or FaultCounts()
+        self._on_power_cut = on_power_cut
+        self._on_page = on_page
+        self._erases = self._programs = 0
         self.reset()
 
     def reset(self) -> None:
@@ -136,7 +154,9 @@ class FlashController:
             self._status = self._execute(value)
 
     def _execute(self, command: int) -> int:
-        address = self._registers[REG_ADDRESS]
+        address = self._registers[REG_ADDRESS] - self._flash.base
+        if command == CMD_ERASE_CHIP:
+            return self._erase(0, len(self._flash.cells))
         if command in _ERASE_SIZES:
             return self._erase(address, _ERASE_SIZES[command])
         if command == CMD_PROGRAM:
@@ -144,21 +164,38 @@ class FlashController:
         return STATUS_ERROR
 
     def _erase(self, address: int, size: int) -> int:
-        if "flash-erase-error" in self._faults or address + size > SIZE or address % size:
+        self._erases += 1
+        if self._faults.holds("flash-erase-error", self._erases):
+            return STATUS_ERROR
+        if size == len(self._flash.cells):
+            self._faults.cure("flash-protected")
+        elif self._faults.holds("flash-protected", self._erases):
+            return STATUS_ERROR
+        if not self._has(address, size) or address % size:
             return STATUS_ERROR
         self._flash.erase(address, size)
         return 0
 
+    def _has(self, address: int, size: int) -> bool:
+        return address >= 0 and address + size <= len(self._flash.cells)
+
     def _program(self, address: int, source: int, length: int) -> int:
-        if "flash-hang" in self._faults:
+        self._programs += 1
+        number, holds = self._programs, self._faults.holds
+        self._on_page(number)
+        if holds("flash-hang", number):
             return STATUS_BUSY
-        if "flash-program-error" in self._faults or address + length > SIZE or not length:
+        if holds("flash-program-error", number) or not self._has(address, length) or not length:
             return STATUS_ERROR
         try:
             data = bytearray(self._bus.read(source, length))
         except BusFaultError:
             return STATUS_ERROR
-        if "flash-bad-bit" in self._faults:
+        if holds("flash-bad-bit", number):
             data[min(length - 1, _BAD_BYTE)] ^= 0x10
+        if holds("power-cut", number):
+            self._flash.program(address, bytes(data[: length // 2]))
+            self._on_power_cut()
+            return STATUS_BUSY
         self._flash.program(address, bytes(data))
         return 0

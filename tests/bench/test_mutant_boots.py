@@ -14,7 +14,9 @@ from hil.bench.boots import SystemBoot
 from hil.bench.mutant_boots import MutantBoots
 from hil.bench.mutant_case import MutantBoot, MutantCase
 from hil.images.bl2_image import build_bl2
-from hil.images.mutant_rules import Outcome, Place, Verdict
+from hil.images.fip_files import write_fip
+from hil.images.image_spec import fip_kind
+from hil.images.mutant_rules import Loader, Outcome, Place, Verdict, outcome
 from hil.images.mutants import find_mutant
 from hil.images.placement import PlacedImage
 from hil.images.sign_profiles import sign_profile
@@ -23,12 +25,13 @@ from hil.images.signing_key import SigningKey
 from hil.targets.load import LoadPlan
 
 KEY = Path(__file__).resolve().parents[2] / "boards/keys/dev-EC-P256.pem"
-BASE = 0xB0000000
+BASE, HOST_FLASH, SECOND_PACKAGE = 0xB0000000, 0x70000000, 0x70800000
 PLACES = {
     "bl2": BASE,
     "tfm_s": BASE + 0x40000,
     "tfm_s_secondary": BASE + 0x100000,
     "scp": BASE + 0x1C0000,
+    "host_flash": HOST_FLASH,
 }
 
 
@@ -189,14 +192,18 @@ def test_what_cannot_be_done_has_a_reason(files: dict[str, Path], tmp_path: Path
         assert part in reason
 
 
-def _ended(*stages: str, ok: bool = False) -> Any:
+def _ended(*stages: str, ok: bool = False, halt: str | None = None) -> Any:
     reached = tuple(SimpleNamespace(stage=stage) for stage in stages)
     return SimpleNamespace(
-        reached=reached, ok=ok, detail="late", halt_line=None, last_line="the last line"
+        reached=reached, ok=ok, detail="late", halt_line=halt, last_line="the last line"
     )
 
 
-REFUSED_BY_BL2 = Outcome(Verdict.REFUSED, "BL2")
+def _refused(loader: Loader) -> Outcome:
+    return outcome(Verdict.REFUSED, loader, Place.ALONE)
+
+
+REFUSED_BY_BL2 = _refused(Loader.RSE_BL2)
 UP_TO_BL2 = ("BL1_1", "BL1_2", "vhuk", "BL2")
 
 
@@ -207,10 +214,15 @@ UP_TO_BL2 = ("BL1_1", "BL1_2", "vhuk", "BL2")
         (REFUSED_BY_BL2, _ended(*UP_TO_BL2, "runtime", ok=True), "it boots"),
         (REFUSED_BY_BL2, _ended("BL1_1", "BL1_2"), "as far as BL1_2"),
         (REFUSED_BY_BL2, _ended(), None),
-        (Outcome(Verdict.REFUSED, "BL1_2"), _ended("BL1_1", "BL1_2", "vhuk"), None),
-        (Outcome(Verdict.REFUSED, "BL1_2"), _ended(*UP_TO_BL2), "as far as BL2"),
-        (Outcome(Verdict.REFUSED, "provisioning"), _ended("BL1_1", "provisioning"), None),
-        (Outcome(Verdict.REFUSED, "provisioning"), _ended("BL1_1", "BL1_2"), "as far as BL1_2"),
+        (_refused(Loader.BL1_2), _ended("BL1_1", "BL1_2", "vhuk"), None),
+        (_refused(Loader.BL1_2), _ended("BL1_1", "BL1_2", halt="Fatal boot error 1"), None),
+        (_refused(Loader.BL1_2), _ended("BL1_1", "BL1_2"), "in BL1_2 without a word"),
+        (_refused(Loader.BL1_2), _ended(*UP_TO_BL2), "as far as BL2"),
+        (_refused(Loader.PROVISIONING), _ended("BL1_1", "provisioning"), None),
+        (_refused(Loader.PROVISIONING), _ended("BL1_1", "BL1_2"), "as far as BL1_2"),
+        (_refused(Loader.FIP_BL1_2), _ended("BL1_1"), None),
+        (_refused(Loader.FIP_BL1_2), _ended("BL1_1", "BL1_2"), "as far as BL1_2"),
+        (_refused(Loader.GPT), _ended("BL1_1", "BL1_2", "vhuk"), "as far as BL1_2"),
         (Outcome(Verdict.ACCEPTED), _ended(*UP_TO_BL2, "runtime", ok=True), None),
         (Outcome(Verdict.ACCEPTED), _ended(*UP_TO_BL2), "no further than BL2"),
         (Outcome(Verdict.RECOVERED, "BL2"), _ended(*UP_TO_BL2), "no further than BL2"),
@@ -228,3 +240,58 @@ def test_a_boot_is_judged_by_how_far_it_came(
         assert mismatch is not None
         assert finding in mismatch
         assert "RSE 2 ends with 'the last line'" in mismatch
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> Path:
+    """A package with BL2, the secure image and another one."""
+    path = tmp_path_factory.mktemp("package") / "fip.bin"
+    names = {"rse-bl2": "bl2", "rse-s": "tfm_s", "rse-scp-bl1": "scp"}
+    write_fip(path, {fip_kind(kind): files[name] for kind, name in names.items()}, 8192)
+    return path
+
+
+def test_what_is_refused_before_the_handshake_is_booted_by_itself(
+    package: Path, tmp_path: Path
+) -> None:
+    """An RSE that finds no BL2 never joins: its siblings would wait, so all of them are silenced."""
+    devices = Devices({"host_flash": package}, rses=4)
+    names = ("fip-name", "fip-s-missing", "fip-bl2-missing", "fip-s-into-next")
+    cases = _cases(*names)
+    boots = MutantBoots(devices, cases, {}, tmp_path)  # type: ignore[arg-type]
+    found = [boots.of(case) for case in cases]
+    assert devices.boots == 2
+    assert all(isinstance(each, MutantBoot) for each in found)
+    first, second = devices.loads[1], devices.loads[2]
+    assert [image.name for image in first.images] == [
+        "host_flash (fip-name, damaged)", "host_flash (fip-bl2-missing, damaged)",
+        "host_flash (fip-name, damaged)", "host_flash (fip-name, damaged)",
+    ]  # fmt: skip
+    assert [image.rse for image in first.images] == [0, 1, 2, 3]
+    damaged = [image.rse for image in second.images if "damaged" in image.name]
+    mended = [image.rse for image in second.images if image.name == "host_flash"]
+    assert (damaged, mended) == ([0, 1], [2, 3])
+    boots.restore()
+    assert {devices.flash[rse, HOST_FLASH] for rse in range(4)} == {package.read_bytes()}
+
+
+def test_the_second_package_is_where_the_platform_has_it(package: Path, tmp_path: Path) -> None:
+    """With a spare the good package is put there; alone it is erased again before the boot."""
+    devices = Devices({"host_flash": package}, rses=1)
+    cases = _cases("fip-name+with-spare", "fip-s-missing")
+    boots = MutantBoots(devices, cases, {}, tmp_path)  # type: ignore[arg-type]
+    assert isinstance(boots.of(cases[0]), MutantBoot)
+    assert devices.flash[0, SECOND_PACKAGE] == package.read_bytes()
+    assert isinstance(boots.of(cases[1]), MutantBoot)
+    assert set(devices.flash[0, SECOND_PACKAGE]) == {0xFF}
+
+
+def test_of_a_release_without_verdicts_no_row_is_booted(tmp_path: Path) -> None:
+    """TF-M 2.1 has none for partition tables: that is a reason, no failure."""
+    image = Path(__file__).resolve().parents[2] / "boards/payloads/host_gpt.bin"
+    devices = Devices({"host_flash": image}, rses=1)
+    devices.board.release = "2.1.0"
+    (case,) = _cases("gpt-signature")
+    boots = MutantBoots(devices, [case], {}, tmp_path)  # type: ignore[arg-type]
+    assert boots.of(case) == "it is no row for TF-M 2.1.0"
+    assert devices.boots == 0

@@ -145,3 +145,20 @@ def test_an_unknown_profile_names_the_nearest() -> None:
     """A typing error is answered with what was meant."""
     with pytest.raises(UsageError, match="did you mean 'rdv3-scp'"):
         sign_profile("rdv3-scpp")
+
+
+@pytest.mark.parametrize("row", ["tlv-sha256-drop", "tlv-sha256-truncate", "tlv-sha256-duplicate"])
+def test_what_follows_the_padding_of_an_image_stays_where_it_is(
+    row: str, tmp_path: Path, dev_key_path: Path
+) -> None:
+    """A joined secure and non-secure image keeps its second one in place when TLVs come and go."""
+    source, signed = tmp_path / "in.bin", tmp_path / "out.bin"
+    source.write_bytes(bytes(500))
+    _imgtool("sign", "-k", dev_key_path, "--align", 1, "-v", "1.0.0", "-s", 1, "-H", "0x400",
+             "--pad-header", "-S", "0x2000", source, signed)  # fmt: skip
+    secure = signed.read_bytes()
+    joined = secure + b"\xff" * (0x2000 - len(secure)) + b"NON-SECURE"
+    changed = find_mutant(row).apply(Material(joined))
+    assert changed != joined
+    assert len(changed) == len(joined)
+    assert changed[0x2000:] == b"NON-SECURE"

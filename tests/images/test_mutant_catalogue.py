@@ -73,7 +73,7 @@ def test_every_row_has_a_verdict_for_a_loader_of_its_kind() -> None:
         Kind.MCUBOOT: {Loader.RSE_BL2, Loader.BUILTIN_BL2},
         Kind.BL2: {Loader.BL1_2},
         Kind.MESSAGE: {Loader.PROVISIONING},
-        Kind.FIP: {Loader.FIP_BL1_2, Loader.FIP_BL2},
+        Kind.FIP: {Loader.FIP_BL1_2, Loader.FIP_BL1_2_FOUND, Loader.FIP_BL2},
         Kind.GPT: {Loader.GPT},
     }
     for mutant in CATALOGUE:

@@ -23,7 +23,8 @@ from hil.images.output import new_file
 
 IMAGES = {"rse-bl2": b"bl2!" * 500, "rse-s": b"tfm_s" * 900, "rse-ns": b"ns" * 100,
           "rse-sic-tables-s": b"sic" * 100}  # fmt: skip
-WANTED = {Loader.FIP_BL1_2: "rse-bl2", Loader.FIP_BL2: "rse-s", Loader.GPT: "rse-bl2"}
+WANTED = {Loader.FIP_BL1_2: "rse-bl2", Loader.FIP_BL1_2_FOUND: "rse-bl2",
+          Loader.FIP_BL2: "rse-s", Loader.GPT: "rse-bl2"}  # fmt: skip
 FIP_ROWS = [mutant for mutant in CATALOGUE if mutant.kind is Kind.FIP]
 GPT_ROWS = [mutant for mutant in CATALOGUE if mutant.kind is Kind.GPT]
 #: Bytes of the host's flash.
@@ -190,13 +191,24 @@ def test_of_2_1_nothing_is_said_about_partitions() -> None:
     assert None not in {row.expected(Loader.GPT, generation="2.2") for row in GPT_ROWS}
 
 
+def test_what_is_far_beyond_the_flash_wraps_in_2_2() -> None:
+    """Addresses are rounded with 32 bits there: what is found is judged, not that it is missing."""
+    far, table = find_mutant("fip-bl2-out-of-range"), find_mutant("gpt-entries-out-of-range")
+    assert far is not None
+    assert table is not None
+    assert far.loaders("2.3") == (Loader.FIP_BL1_2,)
+    assert far.loaders("2.2") == (Loader.FIP_BL1_2_FOUND,)
+    assert far.expected(Loader.FIP_BL1_2, generation="2.2") is None
+    assert str(table.expected(Loader.GPT, generation="2.2")) == "accepted"
+    assert str(table.expected(Loader.GPT, generation="2.3")) == "refused by BL1_2"
+
+
 def test_rows_that_do_not_fit_say_why(tmp_path: Path, package: bytes) -> None:
     """Nothing is damaged that is not there; the reason is one phrase."""
     alone = Material(_package(tmp_path, ["rse-bl2"]))
     for name, reason in {
         "fip-s-missing": "no image rse-s",
         "fip-bl2-overlapping": "no other image",
-        "fip-bl2-into-next": "no image is behind it",
     }.items():
         row = find_mutant(name)
         assert row is not None

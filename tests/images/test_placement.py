@@ -236,7 +236,7 @@ def test_empty_file_is_refused(tmp_path: Path) -> None:
         ({"address": -1}, "greater than or equal to 0"),
         ({"address": True}, "valid integer"),
         ({"memory": "rom"}, "'flash' or 'ram'"),
-        ({"file": None}, "exactly one of file, mcuboot, bl2, provisioning, fip, got none"),
+        ({"file": None}, "exactly one of file, files, mcuboot, bl2, provisioning, fip, got none"),
         ({"bl2": {"payload": "a", "key": "b"}}, "got file and bl2"),
         ({"file": "x_{rse}.bin"}, "only {id} is known in a path, got {rse}"),
         ({"rses": []}, "at least 1"),
