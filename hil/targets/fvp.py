@@ -2,35 +2,34 @@
 """Launcher of an Arm FVP: one process that holds all RSEs.
 
 A model takes images only when it starts, so a load ends the one that runs, and a reset is a stop
-and a start; what survives is what the model writes to files in the run's folder (OTP). Consoles
-are open before the first instruction: the model is frozen (SIGSTOP) from its last port
-announcement until every console is attached, or its UARTs write files that exist before it
-starts.
+and a start; what survives is what the model writes to files in the run's folder (OTP, flash).
+Consoles are open before the first instruction: the model is frozen (SIGSTOP) from its last port
+announcement until every console is attached, and what it said before that is in the files which
+its UARTs write; or these files are the consoles.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from hil.errors import DeviceError
-from hil.targets import fvp_command, fvp_query
-from hil.targets.fvp_command import Names
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
-from hil.targets.fvp_images import make_copies, verify
-from hil.targets.fvp_ports import AnnouncementScanner
-from hil.targets.fvp_process import ModelProcess
+from hil.targets.fvp_images import PlannedImages
+from hil.targets.fvp_invocation import Invocation
+from hil.targets.fvp_log import ModelLog, Tell
+from hil.targets.fvp_opening import open_files, open_terminals
+from hil.targets.fvp_ports import PortPlan
 from hil.targets.fvp_query import Model
+from hil.targets.fvp_run import ModelRun
 from hil.targets.fvp_settings import FvpSettings
+from hil.targets.fvp_shown import shown
+from hil.targets.fvp_start import Start, ask_model, names_of
+from hil.targets.fvp_state import RunState
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
 from hil.targets.load import LoadedImage, LoadPlan, LoadReport
-
-#: With files as consoles nothing tells that a model is up; one that refuses has ended by then.
-_SETTLE_SECONDS = 1.0
-_REASON = re.compile(r"Simulation is stopping\. Reason: ([^|]+)")
 
 
 class FvpLauncher:
@@ -41,21 +40,32 @@ class FvpLauncher:
         rse_ids: Ids of the board's RSEs.
         state: Folder of this run; receives the model's log and the files that it writes.
         base: Folder of the board file, for relative paths.
+        tell: Takes events for the record: `fvp` with each start, `fvp end`, `fvp note`.
     """
 
     capabilities: frozenset[str] = frozenset({"load", "reset"})
 
     def __init__(
-        self, settings: FvpSettings, rse_ids: Sequence[int], *, state: Path, base: Path
+        self,
+        settings: FvpSettings,
+        rse_ids: Sequence[int],
+        *,
+        state: Path,
+        base: Path,
+        tell: Tell | None = None,
     ) -> None:
         self._settings = settings
         self._rse_ids = list(rse_ids)
         self._state = state.absolute()
         self._base = base.absolute()
+        self._log = ModelLog(self._state / "model.log", tell)
         self._plan = LoadPlan(())
-        self._process: ModelProcess | None = None
+        self._images = PlannedImages()
+        self._files: RunState | None = None
+        self._run: ModelRun | None = None
         self._open_console: OpenConsole | None = None
-        self._command: list[str] = []
+        self._invocation: Invocation | None = None
+        self._ports: PortPlan | None = None
         self._starts = 0
         self._model: Model | None = None
 
@@ -73,15 +83,16 @@ class FvpLauncher:
     @property
     def log(self) -> Path:
         """File with everything that the model printed."""
-        return self._state / "model.log"
+        return self._log.path
 
     def load(self, plan: LoadPlan) -> LoadReport:
         """Check the images and keep them for the next start; ends a running model."""
         begin = time.monotonic()
         model = self._query()
-        self.stop()
-        verify(plan)
+        self._end()
+        self._images.verify(plan, again=True)
         self._plan = plan
+        self._own_files(model)
         loaded = tuple(
             LoadedImage(image, sha256_on_device=None, verified=False, how="given to the model")
             for image in plan.images
@@ -100,16 +111,13 @@ class FvpLauncher:
             UsageError: The model has other parameters or RSEs than the board file says.
             DeviceError: It ended or did not announce its terminals; with its last lines.
         """
-        if self._process is not None and self._process.status() is None:
+        if self._run is not None and self._run.status() is None:
             return
-        self.stop()
+        self._end()
         self._open_console = open_console
-        verify(self._plan)
+        self._images.verify(self._plan)
         try:
-            if self._settings.console.kind == "terminal":
-                self._start_with_terminals(open_console, armed or _nothing)
-            else:
-                self._start_with_files(open_console, armed or _nothing)
+            self._begin(open_console, armed or _nothing)
         except BaseException:
             self.stop()
             raise
@@ -131,7 +139,7 @@ class FvpLauncher:
             )
         if self._open_console is None:
             raise DeviceError("the model was never started", operation=f"{kind} reset")
-        self.stop()
+        self._end()
         self.start(self._open_console, armed=armed)
 
     def hold(self, rse: int) -> None:
@@ -143,117 +151,98 @@ class FvpLauncher:
         raise DeviceError("an FVP cannot hold one RSE", rse=rse, operation="release")
 
     def stop(self) -> None:
-        """End the model and all that it started; may be called twice."""
-        process, self._process = self._process, None
-        if process is not None:
-            took = process.end(self._settings.timeouts)
-            self._note(f"end: {took}, exit status {process.status()}")
+        """End the model and all that it started, let go of kept state; may be called twice."""
+        try:
+            self._end()
+        finally:
+            if self._files is not None:
+                self._files.release()
 
     def alive(self, rse: int) -> str | None:
         """None while the model runs, else why it does not; all RSEs share its life."""
         if rse not in self._rse_ids:
             return f"the board has no RSE {rse}"
-        if self._process is None:
+        if self._run is None:
             return "the model is not running (it was not started, or it was stopped)"
-        status = self._process.status()
-        return None if status is None else f"the model {self._obituary(self._process, status)}"
+        why = self._run.obituary()
+        return None if why is None else f"the model {why}"
 
     def command_line(self) -> str:
         """The last command as a line for a shell, without secret values; empty before a start."""
-        return fvp_command.shown(self._command)
+        return shown(self._invocation.argv) if self._invocation else ""
 
     def _query(self) -> Model:
         """Ask the model once for what it is."""
         if self._model is None:
-            self._state.mkdir(parents=True, exist_ok=True)
-            names = Names({}, self._state, self._base)
-            cwd = fvp_command.working_folder(self._settings, names)
-            self._model = fvp_query.query(self._settings, base=self._base, cwd=cwd)
+            self._model = ask_model(self._settings, state=self._state, base=self._base)
         return self._model
 
-    def _start_with_terminals(self, open_console: OpenConsole, armed: Armed) -> None:
-        model = self._query()
-        names = self._names(model)
-        consoles = TerminalConsoles(self._settings.console, names, model.parameters)
-        scanner = AnnouncementScanner()
-        process = self._spawn(model, names, consoles.parameters, scanner)
-        seconds = self._settings.timeouts.start
-        if not process.wait_until(lambda: consoles.complete(scanner.seen), seconds):
-            self._fail_to_start(process, consoles.missing(scanner.seen))
-        process.freeze()
-        for rse, endpoint in consoles.endpoints(scanner.seen).items():
-            open_console(rse, endpoint)
-        armed()
-        process.thaw()
+    def _own_files(self, model: Model) -> RunState:
+        """Give this run its own copies of what the model writes, once."""
+        if self._files is None:
+            names = names_of(
+                self._settings, model, self._rse_ids, state=self._state, base=self._base
+            )
+            self._files = RunState(self._settings, names, self._log.note)
+        self._files.make()
+        return self._files
 
-    def _start_with_files(self, open_console: OpenConsole, armed: Armed) -> None:
+    def _prepare(self) -> Start:
         model = self._query()
-        names = self._names(model)
-        consoles = FileConsoles(self._settings.console, names, start=self._starts + 1)
-        for rse, endpoint in consoles.endpoints().items():
-            open_console(rse, endpoint)
-        scanner = AnnouncementScanner()
-        armed()
-        process = self._spawn(model, names, consoles.parameters, scanner)
-        paths = list(consoles.paths())
-        process.wait_until(
-            lambda: bool(scanner.seen) and any(path.stat().st_size for path in paths),
-            _SETTLE_SECONDS,
-        )
-        if process.status() is not None:
-            self._fail_to_start(process, "")
+        files = self._own_files(model)
+        self._starts += 1
+        return Start(self._settings, model, files.names, files.copies, self._starts)
 
-    def _names(self, model: Model) -> Names:
-        prefixes = fvp_command.prefixes(self._settings, model.parameters, self._rse_ids)
-        return Names(prefixes, self._state, self._base)
+    def _begin(self, open_console: OpenConsole, armed: Armed) -> None:
+        """Start the model with all its consoles."""
+        start = self._prepare()
+        if self._settings.console.kind == "terminal":
+            ports = self._ports = PortPlan(start.names.prefixes)
+            terminals = start.terminals(ports)
+            open_terminals(
+                terminals,
+                lambda: self._spawn(start, terminals, ports),
+                open_console,
+                armed,
+                seconds=self._settings.timeouts.start,
+            )
+        else:
+            ports = self._ports = PortPlan(())
+            files = start.files()
+            open_files(files, lambda: self._spawn(start, files, ports), open_console, armed)
 
     def _spawn(
-        self, model: Model, names: Names, own: Mapping[str, str], scanner: AnnouncementScanner
-    ) -> ModelProcess:
-        settings = self._settings
-        parameters = fvp_command.parameters(settings, names, model.parameters, own)
-        fvp_command.check(parameters, model.parameters, version=model.version)
-        if self._starts == 0:
-            make_copies(settings, names)
-        self._command = fvp_command.command_line(
-            model.binary, settings, names, parameters, self._plan.images
+        self, start: Start, consoles: TerminalConsoles | FileConsoles, ports: PortPlan
+    ) -> ModelRun:
+        nvm = self._files.nvm if self._files else ""
+        invocation = start.invocation(consoles, self._plan.images, ports.reservation, nvm=nvm)
+        self._invocation = invocation
+        self._log.remark(f"start {start.number}: {self.command_line()}")
+        self._log.tell("fvp", start=start.number, **invocation.told())
+        self._run = ModelRun(
+            invocation,
+            log=self._log.path,
+            consoles=consoles if isinstance(consoles, TerminalConsoles) else None,
+            left=self._settings.free_terminals,
+            note=self._log.note,
         )
-        self._starts += 1
-        self._note(f"start {self._starts}: {self.command_line()}")
-        self._process = ModelProcess(
-            self._command,
-            cwd=fvp_command.working_folder(settings, names),
-            env=fvp_query.environment(settings),
-            log=self.log,
-            on_text=scanner.feed,
-        )
-        return self._process
+        return self._run
 
-    def _fail_to_start(self, process: ModelProcess, missing: str) -> None:
-        status = process.status()
-        if status is not None:
-            message = f"the model {self._obituary(process, status)}"
-            raise DeviceError(
-                message, operation="start the model", hint=fvp_query.hint_for(process.tail())
-            )
-        raise DeviceError(
-            f"{missing}; after {self._settings.timeouts.start:g} s; last lines: "
-            f"{process.tail() or 'none'}",
-            operation="start the model",
-            hint=f"launcher.console.terminal, launcher.timeouts.start; its output is {self.log}",
-        )
-
-    def _obituary(self, process: ModelProcess, status: int) -> str:
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        tail = process.tail()
-        reason = _REASON.search(tail)
-        why = f" ({reason[1].strip()})" if reason else ""
-        return f"{how}{why}; last lines: {tail or 'none'}"
-
-    def _note(self, text: str) -> None:
-        self._state.mkdir(parents=True, exist_ok=True)
-        with self.log.open("a") as log:
-            log.write(f"# {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+    def _end(self) -> None:
+        """End the model, and settle what it wrote."""
+        run, self._run = self._run, None
+        try:
+            took = run.end(self._settings.timeouts) if run else ""
+        finally:
+            if self._ports is not None:
+                self._ports.close()
+        if run is None:
+            return
+        status = run.status()
+        self._log.remark(f"end: {took}, exit status {status}")
+        self._log.tell("fvp end", took=took, status=status, reason=run.ending.reason)
+        if self._files is not None:
+            self._files.settle(orderly=run.ending.orderly(status, took), how=took)
 
 
 def _nothing() -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from hil.errors import UsageError
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_query import with_environment
-from hil.targets.fvp_settings import FvpSettings, Scalar
+from hil.targets.fvp_settings import DEFAULT_TIMELIMIT, FvpSettings, Scalar
 from hil.targets.load import PlacedImage
 
 _PLACEHOLDER = re.compile(r"\{(id|rse|sysctrl|css|state|board)\}")
@@ -21,7 +20,8 @@ _SHOWN_PROBLEMS = 4
 _MANY = 0xFFFF
 #: Parameters, by the end of their names, that open windows: an xterm for each terminal, a display.
 _WINDOWLESS = {"start_telnet": "0", "disable_visualisation": "1"}
-_SECRET = re.compile(r"huk|guk|krtl|seed|secret|private|passw|token|licen", re.IGNORECASE)
+#: Short options of a model that take no value, alone or combined (-IRp).
+_FLAGS = re.compile(r"-[IRApSDPqlh]+")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,11 @@ def check(parameters: Mapping[str, str], model: ModelParameters, *, version: str
     Raises:
         UsageError: Names all of them, with the nearest that the model has.
     """
-    problems = [p for name, value in parameters.items() if (p := model.problem(name, value))]
+    problems: list[str] = []
+    for name, value in parameters.items():
+        # Looking for the nearest name takes long in a large model, and few are shown.
+        if p := model.problem(name, value, suggest=len(problems) < _SHOWN_PROBLEMS):
+            problems.append(p)
     if problems:
         raise UsageError(
             f"launcher.parameters: {version} does not take {len(problems)} of them: "
@@ -118,39 +122,47 @@ def prefixes(
     return dict(zip(sorted(rse_ids), given, strict=True))
 
 
-def writable_images(settings: FvpSettings, names: Names) -> dict[str, tuple[Path | None, Path]]:
-    """Original and this run's copy, by the parameter that names the copy; None for a new file."""
-    sources = expand(settings.writable_images, names, where="launcher.writable_images")
-    return {
-        name: (names.board / source if source else None, names.state / f"{name}.img")
-        for name, source in sources.items()
-    }
-
-
 def parameters(
     settings: FvpSettings, names: Names, model: ModelParameters, own: Mapping[str, str]
 ) -> dict[str, str]:
     """Every parameter that the model gets: the board file's and the launcher's own.
 
-    Windows that the board file says nothing about stay closed: hosts of a lab have no display.
+    Windows that the board file says nothing about stay closed: hosts of a lab have no display. All
+    terminals are raw: the run reads every one of them.
 
     Raises:
-        UsageError: The board file sets what the launcher must set itself.
+        UsageError: The board file sets what the launcher must set itself, or lets the model write
+            to an original.
     """
-    optional = expand(settings.optional_parameters, names, where="launcher.optional_parameters")
-    given = {name: value for name, value in optional.items() if name in model.types}
-    given |= expand(settings.parameters, names, where="launcher.parameters")
-    copies = writable_images(settings, names)
-    own = {**own, **{name: str(copy) for name, (_, copy) in copies.items()}}
-    if both := sorted(own.keys() & given.keys()):
+    given = board_parameters(settings, names, model)
+    if both := sorted(own.keys() & given.keys() - _reads(own)):
         raise UsageError(f"launcher.parameters: the launcher sets {', '.join(both)} itself")
+    for name, value in given.items():
+        if name.endswith(".fnameWrite") and value and not value.startswith(f"{names.state}/"):
+            raise UsageError(
+                f"launcher.parameters.{name}: the model writes {value} itself, under every run; "
+                "expected it in launcher.writable_images, which gives each run a copy"
+            )
     windowless = {
         name: value
         for name in model.types
         for end, value in _WINDOWLESS.items()
         if name.rpartition(".")[2] == end
     }
-    return {**windowless, **given, **own}
+    raw = {f"{name}.mode": "raw" for name in model.terminals() if f"{name}.mode" in model.types}
+    return {**windowless, **raw, **given, **own}
+
+
+def board_parameters(settings: FvpSettings, names: Names, model: ModelParameters) -> dict[str, str]:
+    """The parameters of the board file that go to this model."""
+    optional = expand(settings.optional_parameters, names, where="launcher.optional_parameters")
+    given = {name: value for name, value in optional.items() if model.has(name)}
+    return given | expand(settings.parameters, names, where="launcher.parameters")
+
+
+def _reads(own: Mapping[str, str]) -> set[str]:
+    """What the launcher may set although the board file does: what a loader reads after a reset."""
+    return {name.removesuffix("Write") for name in own if name.endswith(".fnameWrite")}
 
 
 def working_folder(settings: FvpSettings, names: Names) -> Path:
@@ -182,26 +194,39 @@ def command_line(
     for image in images:
         instance = names.of(settings.data_instance, image.rse, where="launcher.data_instance")
         command += ["--data", f"{instance}={image.path}@{image.address:#x}"]
+    args = arguments(settings, names)
+    return [*command, *_limits(settings, args), *args]
+
+
+def arguments(settings: FvpSettings, names: Names) -> list[str]:
+    """`launcher.args` with its placeholders replaced.
+
+    Raises:
+        UsageError: They make the model wait for a debugger.
+    """
+    words = [names.of(word, where="launcher.args") for word in settings.args]
+    flags = "".join(word[1:] for word in words if _FLAGS.fullmatch(word))
+    served = "I" in flags or "S" in flags or {"--iris-server", "--cadi-server"} & set(words)
+    if served and "R" not in flags and "--run" not in words:
+        raise UsageError(
+            "launcher.args: with a debug server the model waits at reset until a debugger lets it "
+            "run; expected -R (--run) beside it"
+        )
+    return words
+
+
+def _limits(settings: FvpSettings, args: Sequence[str]) -> list[str]:
+    """A model that nobody ends must end itself: without any limit it gets one of wall clock."""
     limits = {
         "--timelimit": settings.timelimit,
         "--simlimit": settings.simlimit,
         "--cpulimit": settings.cpulimit,
     }
+    names = {word.partition("=")[0] for word in args}
+    if not any(limits.values()) and not names & {*limits, "-T"}:
+        limits["--timelimit"] = DEFAULT_TIMELIMIT
+    words = []
     for option, seconds in limits.items():
         if seconds is not None:
-            command += [option, f"{seconds:f}".rstrip("0").rstrip(".")]
-    return [*command, *(names.of(word, where="launcher.args") for word in settings.args)]
-
-
-def shown(command: Iterable[str]) -> str:
-    """The command as a line that a shell takes, without secret values.
-
-    >>> shown(["FVP", "-C", "css0.rse.lcm.huk=0x1234", "-C", "ros.x=a b"])
-    "FVP -C 'css0.rse.lcm.huk=<hidden>' -C 'ros.x=a b'"
-    """
-    words = []
-    for word in command:
-        name, equals, _ = word.partition("=")
-        hide = equals and "/" not in name and _SECRET.search(name.rpartition(".")[2])
-        words.append(f"{name}=<hidden>" if hide else word)
-    return shlex.join(words)
+            words += [option, f"{seconds:f}".rstrip("0").rstrip(".")]
+    return words

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from hil.errors import DeviceError
 from hil.targets.endpoint import Endpoint
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_parameters import ModelParameters
@@ -15,25 +14,60 @@ from hil.targets.fvp_settings import FvpConsole
 
 
 class TerminalConsoles:
-    """One TCP port for each RSE, known only when the model has announced it."""
+    """One TCP port for each RSE, known only when the model has announced it.
 
-    def __init__(self, console: FvpConsole, names: Names, model: ModelParameters) -> None:
-        self._console = console
-        self._plan = PortPlan(names.prefixes)
+    Where a UART can also write a file without holding bytes back, it does: what it said before
+    somebody was attached, or while nobody was, is in there.
+
+    Args:
+        console: `launcher.console` of the board file.
+        names: What placeholders stand for.
+        model: What the model has.
+        plan: Start ports of the RSEs' terminals.
+        start: Number of this start, for names of files.
+    """
+
+    def __init__(
+        self,
+        console: FvpConsole,
+        names: Names,
+        model: ModelParameters,
+        plan: PortPlan,
+        *,
+        start: int,
+    ) -> None:
+        self._plan = plan
+        self.mode = console.mode
         self._terminals = {
             rse: names.of(console.terminal, rse, where="launcher.console.terminal")
             for rse in names.prefixes
         }
         self.parameters: dict[str, str] = {}
+        #: What an RSE's UART writes beside its terminal.
+        self.files: dict[int, Path] = {}
         for rse, terminal in self._terminals.items():
             self.parameters |= {
-                f"{terminal}.start_port": str(self._plan.start_ports[rse]),
+                f"{terminal}.start_port": str(plan.start_ports[rse]),
                 # Otherwise an xterm takes the only place that a terminal has.
                 f"{terminal}.start_telnet": "0",
                 f"{terminal}.mode": console.mode,
             }
-            if f"{terminal}.quiet" in model.types:
+            if model.has(f"{terminal}.quiet"):
                 self.parameters[f"{terminal}.quiet"] = "0"
+            uart = names.of(console.uart, rse, where="launcher.console.uart")
+            live = {f"{uart}.out_file": "", f"{uart}.unbuffered_output": "1"}
+            if console.mode == "raw" and all(map(model.has, live)):
+                self.files[rse] = _file(names, rse, start)
+                self.parameters |= live | {f"{uart}.out_file": str(self.files[rse])}
+
+    @property
+    def start_ports(self) -> Mapping[int, int]:
+        """First port that each RSE's terminal tries."""
+        return self._plan.start_ports
+
+    def rse_of(self, announcement: Announcement) -> int | None:
+        """Whose console was announced, None for a terminal that is no RSE's."""
+        return self._plan.key_of(announcement.port)
 
     def complete(self, seen: Iterable[Announcement]) -> bool:
         """Whether every RSE's terminal has been announced."""
@@ -50,26 +84,16 @@ class TerminalConsoles:
         others = ", ".join(f"{a.leaf} on {a.port}" for a in seen) or "none"
         return f"no port of {', '.join(silent)}; announced were: {others}"
 
-    def endpoints(self, seen: Iterable[Announcement]) -> Mapping[int, Endpoint]:
-        """Where each RSE's console is."""
-        ports = self._plan.assign(seen)
-        if len(ports) != len(self._terminals):
-            raise DeviceError(self.missing(seen), operation="start the model")
-        return {
-            rse: Endpoint(
-                "telnet" if self._console.mode == "telnet" else "tcp", f"127.0.0.1:{ports[rse]}"
-            )
-            for rse in self._terminals
-        }
+    def ports(self, seen: Iterable[Announcement]) -> Mapping[int, int]:
+        """Port of each RSE's terminal."""
+        return self._plan.assign(seen)
 
 
 class FileConsoles:
     """One file for each RSE, made before the model writes it; a new one for each start."""
 
     def __init__(self, console: FvpConsole, names: Names, *, start: int) -> None:
-        self._files = {
-            rse: names.state / f"uart-rse{rse}-start{start}.log" for rse in names.prefixes
-        }
+        self._files = {rse: _file(names, rse, start) for rse in names.prefixes}
         self.parameters: dict[str, str] = {}
         for rse, path in self._files.items():
             uart = names.of(console.uart, rse, where="launcher.console.uart")
@@ -80,8 +104,16 @@ class FileConsoles:
         for path in self._files.values():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"")
+        return self.places()
+
+    def places(self) -> Mapping[int, Endpoint]:
+        """Where they are."""
         return {rse: Endpoint("file", str(path)) for rse, path in self._files.items()}
 
     def paths(self) -> Iterable[Path]:
         """All files."""
         return self._files.values()
+
+
+def _file(names: Names, rse: int, start: int) -> Path:
+    return names.state / f"uart-rse{rse}-start{start}.log"

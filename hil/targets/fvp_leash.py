@@ -2,14 +2,13 @@
 """Keeps a model from outliving the harness; run by path, as a program of its own.
 
 `exec PARENT COMMAND...` becomes the command, which the kernel kills when the thread that started
-it ends. That reaches one process; a model started by a wrapper script has more. So `watch GROUP`
-reads standard input, which the harness holds open: told `end` it leaves, at end of file (the
-harness was killed) it kills the whole group.
+it ends. That reaches one process; a model started by a wrapper script has more. So `watch GROUP
+MARK` kills the whole group, and whoever has left it but still has the mark in its environment; it
+is run when the standard input which the harness held open has ended without the word `end`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -18,6 +17,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _exec(parent: int, command: list[str]) -> None:
+    import ctypes
+
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("the harness ended before the model started")
@@ -33,16 +34,33 @@ def _exec(parent: int, command: list[str]) -> None:
         sys.exit(126)
 
 
-def _watch(group: int) -> None:
-    if not sys.stdin.buffer.read():
+def sweep(mark: str) -> int:
+    """Kill every process that has `mark` (NAME=VALUE) in its environment; returns how many."""
+    from pathlib import Path
+
+    wanted, killed = b"\0" + mark.encode() + b"\0", 0
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
         try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            sys.exit(0)
+            if wanted in b"\0" + (process / "environ").read_bytes() + b"\0":
+                os.kill(int(process.name), signal.SIGKILL)
+                killed += 1
+        except OSError:  # gone, or another user's
+            continue
+    return killed
+
+
+def _watch(group: int, mark: str) -> None:
+    import contextlib
+
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    sweep(mark)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "exec":
         _exec(int(sys.argv[2]), sys.argv[3:])
     else:
-        _watch(int(sys.argv[2]))
+        _watch(int(sys.argv[2]), sys.argv[3])

@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from hil.errors import DeviceError, UsageError
 
@@ -23,26 +24,49 @@ _BOOL_WORDS = {"0", "1", "true", "false"}
 
 @dataclass(frozen=True)
 class ModelParameters:
-    """Names of all parameters of a model, with their types ("" where the list has none)."""
+    """Names of all parameters of a model.
+
+    Attributes:
+        types: Type of each ("" where the list has none).
+        values: What each has unless it is set.
+    """
 
     types: Mapping[str, str]
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, listing: str, *, binary: str) -> ModelParameters:
         """Read the output of `--list-params`; raises DeviceError if it lists nothing."""
-        types = {}
+        types, values = {}, {}
         for line in listing.splitlines():
             if row := _ROW.match(line):
                 kind = _TYPE.search(row[2])
                 if kind or "." in row[1]:
                     types[row[1]] = kind[1] if kind else ""
+                    values[row[1]] = row[2].partition(" #")[0].strip().strip("\"'")
         if not types:
             raise DeviceError(
                 f"{binary} --list-params lists no parameters",
                 operation="query the model",
                 hint="run it by hand; is this an FVP?",
             )
-        return cls(types)
+        return cls(types, values)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a parameter of that name, with or without the top-level instance."""
+        return name in self.types or f"{self._top}{name}" in self.types
+
+    def terminals(self) -> list[str]:
+        """Instances that are terminals."""
+        ends = (".start_telnet", ".start_port")
+        named = [name.removesuffix(ends[0]) for name in self.types if name.endswith(ends[0])]
+        return [name for name in named if f"{name}{ends[1]}" in self.types]
+
+    @cached_property
+    def _top(self) -> str:
+        """`TOP.` of a list whose every name begins with the top-level instance, else ""."""
+        tops = {name.partition(".")[0] for name in self.types}
+        return f"{tops.pop()}." if len(tops) == 1 else ""
 
     def prefixes(self, pattern: str) -> list[str]:
         r"""Prefixes of all RSEs in natural order; their places are the RSE ids.
@@ -71,18 +95,32 @@ class ModelParameters:
             )
         return dict(zip(sorted(rse_ids), found, strict=True))
 
-    def problem(self, name: str, value: str) -> str | None:
+    def problem(self, name: str, value: str, *, suggest: bool = True) -> str | None:
         """Why a `-C NAME=VALUE` would be refused; None if it fits."""
-        if name not in self.types:
-            near = difflib.get_close_matches(name, self.types, n=1, cutoff=0.5)
-            hint = f"; nearest: {near[0]}" if near else ""
+        if not self.has(name):
+            near = self._nearest(name) if suggest else []
+            hint = f"; nearest: {', '.join(near)}" if near else ""
             return f"the model has no parameter {name!r}{hint}"
-        kind = self.types[name]
+        kind = self.types.get(name, self.types.get(f"{self._top}{name}", ""))
         if kind == "bool" and value.lower() not in _BOOL_WORDS:
             return f"{name}: expected a bool (0, 1, false, true), got {value!r}"
         if kind == "int" and not _is_int(value):
             return f"{name}: expected an int, got {value!r}"
         return None
+
+    def _nearest(self, name: str) -> list[str]:
+        """Names like it, best first.
+
+        Large models have ten thousands of parameters: those of the same instance, or of the same
+        name elsewhere, are compared first, and all only where none of these will do.
+        """
+        instance, _, own = name.rpartition(".")
+        relatives = [t for t in self.types if t.startswith(f"{instance}.") or t.endswith(f".{own}")]
+        for among in (relatives, self.types):
+            near = difflib.get_close_matches(name, among, n=2, cutoff=0.6)
+            if near:
+                return near
+        return difflib.get_close_matches(name, self.types, n=1, cutoff=0.5)
 
 
 def _is_int(text: str) -> bool:

@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hil.errors import DeviceError, HilError, UsageError
+from hil.errors import DeviceError, HilError
 from hil.targets import fvp_command, fvp_query
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
+from hil.targets.fvp_images import Copies
 from hil.targets.fvp_parameters import ModelParameters
+from hil.targets.fvp_ports import PortPlan
 from hil.targets.fvp_settings import FvpSettings
+from hil.targets.fvp_state import kept_state
 
+_ANY_PORT = 18000
 #: What was looked at -> what mends it, unless the failure itself knows better.
 _FIXES = {
     "model": "install the model, then put its folder on PATH (export PATH=$PATH:/opt/...), or set "
@@ -23,6 +27,7 @@ _FIXES = {
     "RSEs": "set launcher.rse_pattern or rse_prefixes after `{binary} --list-params`",
     "parameters": "rename them after `{binary} --list-params`, or make them optional_parameters",
     "writable images": "make the files, or give an empty text for new ones",
+    "OTP": "end the run that uses the kept OTP, or delete its folder for fresh devices",
 }
 
 
@@ -69,15 +74,16 @@ def _look(settings: FvpSettings, rse_ids: Sequence[int], base: Path, state: Path
         cwd = fvp_command.working_folder(settings, Names({}, state, base))
         version = fvp_query.version(path, settings, cwd=cwd)
         found(version)
-        model = fvp_query.parameters(path, settings, cwd=cwd)
+        args = fvp_command.arguments(settings, Names({}, state, base))
+        model = fvp_query.parameters(path, settings, cwd=cwd, args=args)
         prefixes = fvp_command.prefixes(settings, model, rse_ids)
         found(", ".join(prefixes.values()))
         names = Names(prefixes, state, base)
         count = _check_parameters(settings, names, model, version)
         found(f"all {count} exist in this model")
-        originals = _check_originals(settings, names)
-        if originals:
-            found(", ".join(originals))
+        originals = Copies(settings, names).check()
+        found(", ".join(map(str, originals)) or "none is copied")
+        found(_check_nvm(settings, names))
     except HilError as error:
         what = list(_FIXES)[len(findings)]
         hint = error.hint if isinstance(error, DeviceError) else None
@@ -86,13 +92,21 @@ def _look(settings: FvpSettings, rse_ids: Sequence[int], base: Path, state: Path
     return findings
 
 
-def _check_originals(settings: FvpSettings, names: Names) -> list[str]:
-    """Originals of the files which the model writes; raises UsageError if one is missing."""
-    originals = [o for o, _ in fvp_command.writable_images(settings, names).values() if o]
-    for original in originals:
-        if not original.is_file():
-            raise UsageError(f"launcher.writable_images: no file {original}")
-    return [str(original) for original in originals]
+def _check_nvm(settings: FvpSettings, names: Names) -> str:
+    """Which provisioning state a run would start with; raises if it could not have it."""
+    kept = kept_state(settings, names)
+    if kept is None:
+        return "fresh for each run"
+    number = kept.number
+    if number is None:
+        return f"fresh, to be kept in {kept.folder}"
+    copies = {name: names.state / f"{name}.img" for name in Copies(settings, names).nvm}
+    kept.take()
+    try:
+        kept.fill(copies)
+    finally:
+        kept.release()
+    return f"kept, state {number} of {kept.folder}"
 
 
 def _check_parameters(
@@ -100,10 +114,14 @@ def _check_parameters(
 ) -> int:
     """Number of parameters that would be given; raises UsageError if the model refuses one."""
     own = (
-        TerminalConsoles(settings.console, names, model).parameters
+        TerminalConsoles(
+            settings.console, names, model, PortPlan(names.prefixes, base=_ANY_PORT), start=0
+        ).parameters
         if settings.console.kind == "terminal"
         else FileConsoles(settings.console, names, start=0).parameters
     )
+    given = fvp_command.board_parameters(settings, names, model)
+    own |= Copies(settings, names).parameters(given, first=True)
     parameters = fvp_command.parameters(settings, names, model, own)
     fvp_command.check(parameters, model, version=version)
     return len(parameters)

@@ -13,7 +13,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 import tty
@@ -22,23 +21,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hil.errors import DeviceError
+from hil.targets import fvp_leash, fvp_spawn
 from hil.targets.fvp_settings import FvpTimeouts
 
-_LEASH = Path(__file__).with_name("fvp_leash.py")
 _KEPT_LINES = 40
 _POLL_SECONDS = 0.02
 _LAST_WORDS_SECONDS = 1
 _STANDSTILL_SECONDS = 2
-
-
-def leash(command: list[str], env: Mapping[str, str]) -> list[str]:
-    """Command that runs another one which dies with the thread that starts it.
-
-    The additions to the environment are the model's alone: its library path would break the
-    interpreter of the leash.
-    """
-    added = ["env", *(f"{name}={value}" for name, value in env.items())] if env else []
-    return [sys.executable, "-I", "-S", str(_LEASH), "exec", str(os.getpid()), *added, *command]
 
 
 class ModelProcess:
@@ -50,6 +39,7 @@ class ModelProcess:
         env: Additions to the environment.
         log: File that receives everything it prints, appended.
         on_text: Called with each piece of output, in the thread that drains it.
+        on_end: Called in that thread once the model has ended.
     """
 
     def __init__(
@@ -60,12 +50,16 @@ class ModelProcess:
         env: Mapping[str, str],
         log: Path,
         on_text: Callable[[str], None],
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._command = command
         self._cwd = cwd
         self._env = dict(env)
         self._log = log
         self._on_text = on_text
+        self._on_end = on_end
+        # All that it starts inherits this; so also who leaves its group is found.
+        self._mark = fvp_spawn.new_mark()
         self._changed = threading.Condition()
         self._lines: deque[str] = deque([""], maxlen=_KEPT_LINES)
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,26 +95,35 @@ class ModelProcess:
             return None
         return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status
 
-    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait for a condition on its output; False after the time limit or when it ended."""
+    def wait_until(
+        self, condition: Callable[[], bool], timeout: float, *, look: float = 0.2
+    ) -> bool:
+        """Wait for a condition; False after the time limit or when it ended.
+
+        The condition is looked at after each piece of output, and every `look` seconds.
+        """
         deadline = time.monotonic() + timeout
         with self._changed:
             while not condition():
                 left = deadline - time.monotonic()
                 if left <= 0 or self.status() is not None:
                     break
-                self._changed.wait(min(left, 0.2))
+                self._changed.wait(min(left, look))
         if self.status() is not None:
             # What it said last explains its end.
             self._thread.join(_LAST_WORDS_SECONDS)
         with self._changed:
             return condition()
 
-    def tail(self, count: int = 8) -> str:
+    @property
+    def lines(self) -> list[str]:
         """Its last lines that are not blank."""
         with self._changed:
-            lines = [line.strip() for line in self._lines if line.strip()]
-        return " | ".join(lines[-count:])
+            return [line.strip() for line in self._lines if line.strip()]
+
+    def tail(self, count: int = 8) -> str:
+        """Its last lines in one."""
+        return " | ".join(self.lines[-count:])
 
     def freeze(self) -> None:
         """Stop it where it is; what connects meanwhile waits in its sockets."""
@@ -162,6 +165,7 @@ class ModelProcess:
                 hint="the host keeps it in the kernel; see ps -o pid,stat,wchan",
             )
         self._signal(signal.SIGKILL)
+        fvp_leash.sweep(self._mark)
         self._process.wait()
         self._closing = True
         self._thread.join(timeouts.kill)
@@ -185,7 +189,9 @@ class ModelProcess:
             master, slave = os.openpty()
             try:
                 tty.setraw(slave)
-                process = self._spawn(slave)
+                process, self._watcher = fvp_spawn.spawn(
+                    self._command, cwd=self._cwd, env=self._env, terminal=slave, mark=self._mark
+                )
             finally:
                 os.close(slave)
         except OSError as error:
@@ -205,32 +211,10 @@ class ModelProcess:
             os.close(master)
         # Stdout may be closed long before the end.
         while self.status() is None and not self._closing:
-            time.sleep(0.1)
+            time.sleep(_POLL_SECONDS)
         with self._changed:
             self._changed.notify_all()
-
-    def _spawn(self, slave: int) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            leash(self._command, self._env),
-            cwd=self._cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        try:
-            self._watcher = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_LEASH), "watch", str(process.pid)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError:
-            process.kill()
-            process.wait()
-            raise
-        return process
+        self._on_end()
 
     def _read(self, master: int) -> bytes:
         """Next piece of output; empty when there will be none."""

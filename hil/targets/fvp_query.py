@@ -3,34 +3,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.fvp_parameters import ModelParameters
-from hil.targets.fvp_process import leash
 from hil.targets.fvp_settings import FvpSettings
+from hil.targets.fvp_spawn import leash
 from hil.targets.process import find_program
 
+#: The parameters of the largest models are a few megabytes.
+_MOST_OUTPUT = 256 << 20
+_LOOK_SECONDS = 0.05
+_PAUSE_SECONDS = 0.002
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
-_VERSION = re.compile(r"Fast Models [^\n]+")
+_VERSION = re.compile(r"Fast Models [^\r\n]+")
+_ROW = re.compile(r"^\s*[A-Za-z_][\w.\[\]-]*=.*#\s*\(\s*\w+", re.MULTILINE)
 
-#: Words in the output of a model that does not start -> what to do.
+#: Words in the output of a model that does not start -> what to do; the first that fits counts.
 HINTS = {
     "cannot enable executable stack": "glibc 2.41 and later refuse this; clear the flag: "
     "find FVP_FOLDER -name '*.so' -exec patchelf --clear-execstack {} +",
+    "version `glibc": "the model was built for a newer C library than this host has; use a newer host "
+    "or a container",
+    "version `glibcxx": "put the model's own folder, or a newer libstdc++, on LD_LIBRARY_PATH in "
+    "launcher.env",
     "error while loading shared libraries": "install the library that it names, or put the "
     "model's own folders on LD_LIBRARY_PATH in launcher.env (some packages have "
     "scripts/runtime.sh that says which)",
+    "open display": "set ros.disable_visualisation=1, or run under xvfb-run",
+    "display is not set": "set ros.disable_visualisation=1, or run under xvfb-run",
+    "exec format error": "the model was built for another architecture than this host",
+    "plug-in": "give the path of the plug-in in launcher.args, or put its folder on LD_LIBRARY_PATH in "
+    "launcher.env",
+    "address already in use": "another program has a port that the model needs; end it, or give the "
+    "model another one",
     "licen": "set ARMLMD_LICENSE_FILE in launcher.env, or activate a user based licence (armlm "
     "activate); ecosystem FVPs such as RD-V3 need none",
-    "open display": "set ros.disable_visualisation=1, or run under xvfb-run",
-    "exec format error": "the model was built for another architecture than this host",
+    "flexnet": "set ARMLMD_LICENSE_FILE in launcher.env; the licence server must be reachable",
 }
 
 
@@ -95,8 +114,24 @@ def environment(settings: FvpSettings) -> dict[str, str]:
     }
 
 
-def ask(binary: Path, arguments: list[str], settings: FvpSettings, *, cwd: Path) -> str:
-    """Run the model with an option that makes it print something and end; returns the output."""
+def ask(
+    binary: Path,
+    arguments: list[str],
+    settings: FvpSettings,
+    *,
+    cwd: Path,
+    answer: re.Pattern[str],
+) -> str:
+    """Run the model with an option that makes it print something and end; returns the output.
+
+    Args:
+        binary: The model.
+        arguments: The option.
+        settings: `launcher` of the board file.
+        cwd: Where it runs.
+        answer: What the output holds if all went well; then the exit status says nothing, since no
+            public document promises one.
+    """
     command = [str(binary), *arguments]
     shown = " ".join([binary.name, *arguments])
     process = subprocess.Popen(
@@ -108,19 +143,22 @@ def ask(binary: Path, arguments: list[str], settings: FvpSettings, *, cwd: Path)
         start_new_session=True,
     )
     try:
-        raw, _ = process.communicate(timeout=settings.timeouts.query)
-    except subprocess.TimeoutExpired:
+        raw = _all_output(process, settings.timeouts.query)
+    finally:
+        # Also what it has left behind in its group.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+    if raw is None:
         raise DeviceError(
             f"`{shown}` did not end in {settings.timeouts.query:g} s",
             operation="query the model",
             hint="run it by hand; launcher.timeouts.query",
-        ) from None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        )
     output = raw.decode(errors="replace")
-    if process.returncode != 0:
+    if process.returncode != 0 and not answer.search(output):
         said = " | ".join(output.split("\n")[-6:]).strip(" |") or "it printed nothing"
         raise DeviceError(
             f"`{shown}` ended with status {process.returncode}: {said}",
@@ -130,27 +168,50 @@ def ask(binary: Path, arguments: list[str], settings: FvpSettings, *, cwd: Path)
     return output
 
 
+def _all_output(process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
+    """What a process prints until its end; None if it does not end in time, or never stops talking."""
+    assert process.stdout is not None
+    # The status is taken without reaping: until then nobody else can get the id of the group.
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    output, silent, deadline = bytearray(), False, time.monotonic() + seconds
+    while time.monotonic() < deadline and len(output) < _MOST_OUTPUT:
+        ended = os.waitid(os.P_PID, process.pid, flags) is not None
+        if silent:
+            time.sleep(_PAUSE_SECONDS)
+        elif select.select([process.stdout], [], [], 0 if ended else _LOOK_SECONDS)[0]:
+            piece = os.read(process.stdout.fileno(), 1 << 16)
+            output += piece
+            silent = not piece
+            continue
+        if ended:
+            return bytes(output)
+    return None
+
+
 def version(binary: Path, settings: FvpSettings, *, cwd: Path) -> str:
     """The line of the version banner that names the release."""
-    output = ask(binary, ["--version"], settings, cwd=cwd)
+    output = ask(binary, ["--version"], settings, cwd=cwd, answer=_VERSION)
     found = _VERSION.search(output)
     return found[0].strip() if found else output.strip()
 
 
-def parameters(binary: Path, settings: FvpSettings, *, cwd: Path) -> ModelParameters:
-    """All parameters of the model, with those of its plug-ins."""
+def parameters(
+    binary: Path, settings: FvpSettings, *, cwd: Path, args: Sequence[str] = ()
+) -> ModelParameters:
+    """All parameters of the model, with those of the plug-ins that `args` loads."""
     plugins = []
-    words = iter(settings.args)
+    words = iter(args)
     for word in words:
         if word == "--plugin":
             plugins += [word, next(words, "")]
         elif word.startswith("--plugin="):
             plugins.append(word)
-    listing = ask(binary, ["--list-params", *plugins], settings, cwd=cwd)
+    listing = ask(binary, ["--list-params", *plugins], settings, cwd=cwd, answer=_ROW)
     return ModelParameters.parse(listing, binary=binary.name)
 
 
-def query(settings: FvpSettings, *, base: Path, cwd: Path) -> Model:
+def query(settings: FvpSettings, *, base: Path, cwd: Path, args: Sequence[str] = ()) -> Model:
     """Find the model and ask it, where it will run, for all that is needed before a start."""
     binary = find_binary(settings, base=base)
-    return Model(binary, version(binary, settings, cwd=cwd), parameters(binary, settings, cwd=cwd))
+    release = version(binary, settings, cwd=cwd)
+    return Model(binary, release, parameters(binary, settings, cwd=cwd, args=args))

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Scalar = bool | int | float | str
+
+#: Seconds of wall clock that end a model whose board file gives no limit: longer than any test takes.
+DEFAULT_TIMELIMIT = 7200.0
 
 
 class _Strict(BaseModel):
@@ -40,9 +43,24 @@ class FvpTimeouts(_Strict):
 
     query: float = Field(60, gt=0, description="--version and --list-params")
     start: float = Field(120, gt=0, description="from the start to the last port announcement")
-    interrupt: float = Field(5, gt=0, description="from SIGINT to SIGTERM")
-    terminate: float = Field(5, gt=0, description="from SIGTERM to SIGKILL")
+    interrupt: float = Field(10, gt=0, description="from SIGINT to SIGTERM")
+    terminate: float = Field(10, gt=0, description="from SIGTERM to SIGKILL")
     kill: float = Field(5, gt=0, description="from SIGKILL to giving up")
+
+
+class FvpNvm(_Strict):
+    """The provisioning state (OTP): fresh for each run, or kept from run to run."""
+
+    images: dict[str, str] = Field(
+        default_factory=dict,
+        description="parameter that names the file of an OTP -> file that a fresh one starts as, or "
+        "an empty text for a blank one",
+    )
+    keep: str | None = Field(
+        None,
+        description="folder that keeps the OTPs from run to run, relative to the board file; without "
+        "it every run starts fresh. Deleting the folder gives fresh devices",
+    )
 
 
 class FvpSettings(_Strict):
@@ -68,20 +86,38 @@ class FvpSettings(_Strict):
     )
     writable_images: dict[str, str] = Field(
         default_factory=dict,
-        description="parameter that names a file the model writes (OTP, flash) -> file whose copy "
+        description="parameter that names a file the model writes (flash, disk) -> file whose copy "
         "in the folder of the run it gets, or an empty text for a new file",
     )
+    nvm: FvpNvm = FvpNvm()
     data_instance: str = Field("{rse}.cpu", description="instance that --data loads into")
     console: FvpConsole = FvpConsole()
+    free_terminals: tuple[str, ...] = Field(
+        (),
+        description="leaf names of terminals that people attach to; all others are read by the run, "
+        "into logs/ of its record",
+    )
     args: tuple[str, ...] = Field((), description="further arguments, as they are")
     env: dict[str, str] = Field(default_factory=dict, description="further environment")
     cwd: str | None = Field(
         None, description="working directory (some models look for mesh files there); {state}"
     )
-    timelimit: float | None = Field(None, gt=0, description="safety limit, wall-clock seconds")
+    timelimit: float | None = Field(
+        None,
+        gt=0,
+        description="safety limit, wall-clock seconds; 7200 where no limit of any kind is given",
+    )
     simlimit: float | None = Field(None, gt=0, description="safety limit, simulated seconds")
     cpulimit: float | None = Field(None, gt=0, description="safety limit, host CPU seconds")
     timeouts: FvpTimeouts = FvpTimeouts()
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> FvpSettings:
+        if both := sorted(self.nvm.images.keys() & self.writable_images.keys()):
+            raise ValueError(f"{both[0]} stands in both nvm.images and writable_images")
+        if self.nvm.keep is not None and not self.nvm.images:
+            raise ValueError("nvm.keep: there is nothing to keep; expected nvm.images beside it")
+        return self
 
     @field_validator("rse_pattern")
     @classmethod

@@ -43,6 +43,14 @@ class Link:
         return None
 
 
+def chatter(uart: Uart, *, chip: int, flood: int) -> Generator[float, None, None]:
+    """What the SCP of a chip says: noise."""
+    noise = f"[SCP] noise of chip {chip} ".encode().ljust(_NOISE_BYTES - 2, b".") + b"\r\n"
+    for _ in range(0, flood, _NOISE_BYTES):
+        uart.write(noise)
+        yield 0.0
+
+
 def life(
     rse: VirtualRse, uart: Uart, *, chip: int, time_scale: float, flood: int, echo: bool
 ) -> Generator[float, None, None]:

@@ -141,6 +141,7 @@ def _simulate(options: argparse.Namespace, topology: Topology, parameters: Param
         if rom:
             fvp_args.existing(rom, f"{chip.rse}.rom.raw_image:")
     memories = [Memory() for _ in topology.chips]
+    flashes = fvp_model.flash_loaders(topology, parameters, memories)
     fvp_model.load_data(data, topology, memories)
     configs = fvp_model.firmware(topology, parameters)
     time.sleep(parameters.real("virtual.slow_start"))
@@ -166,6 +167,10 @@ def _simulate(options: argparse.Namespace, topology: Topology, parameters: Param
     chips, terminals, uarts = fvp_model.build(model, configs, memories, otps)
     if not options.quiet:
         fvp_model.report_roms(model)
+        for flash in flashes:
+            flash.report(output)
+    for flash in flashes:
+        flash.save(output)
     if parameters.text("virtual.start_failure") == "crash":
         output.flush()
         crash()
@@ -180,6 +185,8 @@ def _simulate(options: argparse.Namespace, topology: Topology, parameters: Param
     finally:
         for part in closing:
             part.close()
+    for flash in flashes:
+        flash.save(output)
     if options.stat:
         for line in simulation.statistics():
             output.line(line)

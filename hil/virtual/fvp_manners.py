@@ -26,6 +26,11 @@ _START_FAILURES = {
         _LOADER + "libMAXCOREInitSimulationEngine.3.so: cannot open shared object file: "
         "No such file or directory",
     ),
+    "glibc": (
+        1,
+        "{exe}: /lib/libc.so.6: version `GLIBC_2.38' not found (required by {exe})",
+    ),
+    "display": (1, "xterm: Xt error: Can't open display: \nxterm: DISPLAY is not set"),
     # The real wording is not public.
     "licence": (1, "Error: {exe}: license checkout failed (ARMLMD_LICENSE_FILE is not set)"),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hil.errors import UsageError
 
 FLASH_BASE = 0xB0000000
+FLASH_SIZE = 0x800000
 VM0_BASE = 0x31000000
 VM1_BASE = 0x31080000
 
@@ -25,7 +26,7 @@ _REGIONS = (
     _Region("ITCM", 0x10000000, 0x10000),
     _Region("DTCM", 0x30000000, 0x10000),
     _Region("VM0 and VM1", VM0_BASE, 0x100000),
-    _Region("boot flash", FLASH_BASE, 0x800000, 0xFF),
+    _Region("boot flash", FLASH_BASE, FLASH_SIZE, 0xFF),
 )
 
 

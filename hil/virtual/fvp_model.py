@@ -19,7 +19,8 @@ from pathlib import Path
 from hil.errors import UsageError
 from hil.virtual.firmware import DEV_PUBLIC_KEY, FirmwareConfig, VirtualRse
 from hil.virtual.fvp_args import DataSpec
-from hil.virtual.fvp_chip import Link, Mesh, life
+from hil.virtual.fvp_chip import Link, Mesh, chatter, life
+from hil.virtual.fvp_flash import FlashLoader
 from hil.virtual.fvp_memory import BootFlash, Memory
 from hil.virtual.fvp_output import Output
 from hil.virtual.fvp_parameters import ParameterSet
@@ -49,6 +50,8 @@ def limits(options: argparse.Namespace, parameters: ParameterSet) -> Limits:
         wall=options.timelimit,
         cpu=options.cpulimit,
         cycles=None if options.iris_server else options.cyclelimit,
+        drop_after=parameters.real("virtual.drop_clients_after"),
+        drop_moves=parameters.flag("virtual.drop_moves_port"),
         exit_after=parameters.real("virtual.exit_after"),
         crash_after=parameters.real("virtual.crash_after"),
         hang_after=parameters.real("virtual.hang_after"),
@@ -140,7 +143,25 @@ def build(
                 echo=parameters.flag("virtual.echo"),
             )
         )
+        flood = parameters.number("virtual.scp_flood")
+        chips.append(chatter(uarts[names.scp_uart], chip=names.chip, flood=flood))
     return chips, terminals, list(uarts.values())
+
+
+def flash_loaders(
+    topology: Topology, parameters: ParameterSet, memories: list[Memory]
+) -> list[FlashLoader]:
+    """What fills the flash of each chip; what `--data` brings comes after it."""
+    return [
+        FlashLoader(
+            chip.flash_loader,
+            memory,
+            source=parameters.text(f"{chip.flash_loader}.fname"),
+            target=parameters.text(f"{chip.flash_loader}.fnameWrite"),
+            packed=parameters.text("virtual.write_back") == "gzip",
+        )
+        for chip, memory in zip(topology.chips, memories, strict=True)
+    ]
 
 
 def report_roms(model: Model) -> None:
@@ -209,6 +230,8 @@ def _terminals(model: Model, uarts: dict[str, Uart]) -> list[TelnetTerminal]:
             command=parameters.text(f"{name}.terminal_command"),
             buffer=parameters.number("virtual.terminal_buffer"),
             stall=parameters.flag("virtual.stall"),
+            stall_unattached=parameters.flag("virtual.stall_unattached"),
+            keep=parameters.text("virtual.early_output") == "kept",
         )
         terminal = TelnetTerminal(
             settings, model.simulation.selector, uart.receive, model.output.line

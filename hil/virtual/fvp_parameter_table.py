@@ -52,6 +52,17 @@ RSE = (
     Parameter("intchecker.ICBC_RESET_VALUE", 0x11B, "Reset value of ICBC (no effect)", 0, _WORD),
 )
 
+FLASH_LOADER = (
+    Parameter("fname", "", "Filename"),
+    Parameter("fnameWrite", "", "FilenameWrite"),
+    Parameter("write_flash_after_reset", False, "Write the flash at each reset (no effect)"),
+)
+
+HOST_BRIDGE = (
+    Parameter("userNetworking", False, "Enable user-mode networking (no effect)"),
+    Parameter("userNetPorts", "5555=5555", "Listening ports to expose (no effect)"),
+)
+
 SYSCTRL = (Parameter("HAS_RSE_CPU_PRIVATE_REGION", True, "RSE private region (no effect)"),)
 
 ROS = (Parameter("disable_visualisation", False, "Disable visualisation (no effect)"),)
@@ -67,7 +78,7 @@ VIRTUAL = (
         "start_failure",
         "",
         "How the model fails to start",
-        choices=("", "execstack", "licence", "library", "crash"),
+        choices=("", "execstack", "licence", "library", "glibc", "display", "crash"),
     ),
     Parameter("slow_start", 0.0, "Seconds before anything happens"),
     Parameter("crash_after", 0.0, "Seconds of simulation until a segmentation fault"),
@@ -85,8 +96,21 @@ VIRTUAL = (
     ),
     Parameter("seed", 0, "Seed of the shuffled order", 0, _WORD),
     Parameter("port_glue", False, "All announcements on one line"),
+    Parameter(
+        "early_output",
+        "kept",
+        "What a terminal says before a client is attached",
+        choices=("kept", "lost"),
+    ),
+    Parameter(
+        "drop_clients_after", 0.0, "Seconds of simulation until terminals drop their clients"
+    ),
+    Parameter("drop_moves_port", False, "A terminal that drops its client opens on another port"),
+    Parameter("scp_flood", 0, "Bytes of noise each SCP prints", 0, 1 << 30),
+    Parameter("write_back", "raw", "How flash files are written", choices=("raw", "gzip")),
     Parameter("libc_buffering", True, "Block-buffered stdout where it is no terminal"),
     Parameter("stall", True, "Unread terminals and stdout stop the simulation"),
+    Parameter("stall_unattached", False, "Terminals that nobody has attached to stop it, too"),
     Parameter("terminal_buffer", 65536, "Bytes a terminal holds for its client", 1, 1 << 30),
     Parameter("flood", 0, "Bytes of noise each chip prints before it boots", 0, 1 << 30),
     Parameter("echo", False, "RSE UARTs send back what they receive"),
@@ -104,6 +128,8 @@ def declare(topology: Topology) -> ParameterSet:
         parameters.add(chip.rse_terminal, TERMINAL)
         parameters.add(chip.scp_uart, UART)
         parameters.add(chip.scp_console, TERMINAL)
+        parameters.add(chip.flash_loader, FLASH_LOADER)
     parameters.add("ros", ROS)
+    parameters.add("ros.board.virtio_net.hostbridge", HOST_BRIDGE)
     parameters.add("virtual", VIRTUAL)
     return parameters

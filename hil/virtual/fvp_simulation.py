@@ -37,6 +37,8 @@ class Limits:
         wall: Seconds of wall clock.
         cpu: Seconds of host CPU time.
         cycles: Cycles of the system clock.
+        drop_after: Seconds until terminals drop their clients.
+        drop_moves: Whether they open again on other ports.
         exit_after: Seconds until a clean end without a reason.
         crash_after: Seconds until a segmentation fault.
         hang_after: Seconds until time stands still.
@@ -46,6 +48,8 @@ class Limits:
     wall: float | None = None
     cpu: float | None = None
     cycles: int | None = None
+    drop_after: float = 0.0
+    drop_moves: bool = False
     exit_after: float = 0.0
     crash_after: float = 0.0
     hang_after: float = 0.0
@@ -73,6 +77,7 @@ class Simulation:
         self._deaf = deaf
         self._slept = 0.0
         self._stop = False
+        self._dropped = False
         self._paced = 0.0
         self._resumed = 0.0
         self._wall_start = 0.0
@@ -100,6 +105,7 @@ class Simulation:
                 self._pass_time(running=running)
                 if self._limit_reached():
                     break
+                self._drop_clients(terminals)
                 if running and self._hanging():
                     running = False
                 if running:
@@ -172,6 +178,15 @@ class Simulation:
                 self._output.line(f"\n{reason}")
                 return True
         return bool(limits.exit_after and self._paced >= limits.exit_after)
+
+    def _drop_clients(self, terminals: Sequence[TelnetTerminal]) -> None:
+        """Once, as when a host's network stumbles."""
+        if not self._limits.drop_after or self._dropped or self._paced < self._limits.drop_after:
+            return
+        self._dropped = True
+        for terminal in terminals:
+            if terminal.drop(move=self._limits.drop_moves) and self._limits.drop_moves:
+                self._output.announce("a", [(terminal.name, terminal.port)], glue=False)
 
     def _hanging(self) -> bool:
         return bool(self._limits.hang_after and self._paced >= self._limits.hang_after)

@@ -38,6 +38,8 @@ class TerminalSettings:
         command: Shell command with %port and %title; empty stands for an xterm.
         buffer: Bytes held while no client is attached (the oldest go) or it does not read.
         stall: Whether a client that does not read stops the simulation.
+        stall_unattached: Whether output that no client is there for does, once it fills the buffer.
+        keep: Whether output is kept at all until there is a client.
     """
 
     name: str
@@ -47,6 +49,8 @@ class TerminalSettings:
     command: str
     buffer: int
     stall: bool
+    stall_unattached: bool = False
+    keep: bool = True
 
 
 class TelnetTerminal:
@@ -76,17 +80,34 @@ class TelnetTerminal:
     @property
     def stalled(self) -> bool:
         """Whether the attached client has left more unread than the terminal holds."""
-        full = len(self._pending) > self._settings.buffer
-        return self._settings.stall and self._client is not None and full
+        settings = self._settings
+        full = len(self._pending) > settings.buffer
+        return full and (settings.stall if self._client else settings.stall_unattached)
 
     def write(self, data: bytes) -> None:
         """Output of the UART; without a client the newest bytes are kept for the next one."""
         self._pending += data
         if self._client is None:
             self._start_command()
+            if not self._settings.keep:
+                self._pending.clear()
         self._flush()
         if not self.stalled:
             del self._pending[: max(0, len(self._pending) - self._settings.buffer)]
+
+    def drop(self, *, move: bool) -> bool:
+        """Let go of the client, and listen on another port if told; whether there was one."""
+        if self._client is None:
+            return False
+        self._detach()
+        if move:
+            old = self._listener
+            self._listener = self._bind()  # while the old port is taken
+            self._selector.unregister(old)
+            old.close()
+            self.port = self._listener.getsockname()[1]
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        return True
 
     def close(self) -> None:
         """Close all sockets and end the terminal's own process."""

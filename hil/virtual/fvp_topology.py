@@ -55,8 +55,13 @@ class ChipNames:
         return f"{self.sysctrl}.{self.terminal}"
 
     @property
+    def flash_loader(self) -> str:
+        """What fills the RSE's boot flash from a file."""
+        return f"{self.sysctrl}.rse_flashloader"
+
+    @property
     def scp_uart(self) -> str:
-        """The SCP's UART; this model's SCP says nothing."""
+        """The SCP's UART; this model's SCP says nothing but noise."""
         return f"{self.sysctrl}.scp.pl011_uart_scp"
 
     @property

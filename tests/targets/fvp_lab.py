@@ -52,6 +52,7 @@ class Consoles:
         self.endpoints: list[tuple[int, Endpoint]] = []
         self.data: dict[int, bytearray] = {}
         self._sockets: list[socket.socket] = []
+        self._by_rse: dict[int, socket.socket] = {}
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Consoles:
@@ -73,9 +74,14 @@ class Consoles:
         connection = socket.create_connection((host, int(port)), timeout=5)
         connection.settimeout(0.1)
         self._sockets.append(connection)
+        self._by_rse[rse] = connection
         thread = threading.Thread(target=self._read, args=(connection, self.data[rse]))
         thread.start()
         self._threads.append(thread)
+
+    def type(self, rse: int, text: bytes) -> None:
+        """Send something to a console."""
+        self._by_rse[rse].sendall(text)
 
     def wait_for(self, rse: int, text: bytes) -> bytes:
         """Wait until a console has said something; returns all it said."""

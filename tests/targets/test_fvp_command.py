@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from hil.errors import UsageError
-from hil.targets import fvp_command
+from hil.targets import fvp_command, fvp_shown
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_settings import FvpSettings, Scalar
@@ -160,7 +160,7 @@ def test_the_command_line_is_whole_and_in_a_stable_order():
 
 def test_the_shown_command_hides_secret_values():
     """Keys do not get into records; paths and instances that sound like one stay."""
-    line = fvp_command.shown(
+    line = fvp_shown.shown(
         ["/fvp", "-C", "css0.rse.lcm.huk=0123abcd", "-C", "a.raw_image=/k/secret.bin",
          "--data", "css.seed.cpu=/i/a b.bin@0x0"]
     )  # fmt: skip
@@ -191,3 +191,34 @@ def test_fixed_prefixes_must_be_as_many_as_the_rses():
     assert fvp_command.prefixes(given, NO_MODEL, [0, 1]) == {0: "b.rse", 1: "a.rse"}
     with pytest.raises(UsageError, match=r"3 RSE\(s\), but there are 2 prefixes"):
         fvp_command.prefixes(given, NO_MODEL, [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, ["--timelimit", "7200"]),
+        ({"simlimit": 900}, ["--simlimit", "900"]),
+        ({"args": ["--cpulimit", "5"]}, ["--cpulimit", "5"]),
+        ({"args": ["-T", "5"]}, ["-T", "5"]),
+        ({"args": ["--simlimit=5"]}, ["--simlimit=5"]),
+        ({"args": ["--stat"]}, ["--timelimit", "7200", "--stat"]),
+    ],
+)
+def test_a_model_always_has_a_limit(values: dict[str, object], words: list[str]):
+    """A forgotten one must not simulate all night."""
+    given = settings(**values)
+    assert fvp_command.command_line(Path("/fvp"), given, NAMES, {}, []) == ["/fvp", *words]
+
+
+@pytest.mark.parametrize("args", [["-I"], ["-Ip"], ["--iris-server"], ["-S"], ["-pI", "-A"]])
+def test_a_debug_server_without_run_is_refused(args: list[str]):
+    """The firmware would never start."""
+    with pytest.raises(UsageError, match="waits at reset until a debugger"):
+        fvp_command.arguments(settings(args=args), NAMES)
+    assert fvp_command.arguments(settings(args=[*args, "-R"]), NAMES)
+
+
+def test_words_that_are_no_flags_hold_nothing():
+    """A plug-in's path, a log file, a library with a capital in its name."""
+    words = ["--plugin", "{board}/libIris.so", "--log", "-SI.log", "-Q", "100"]
+    assert fvp_command.arguments(settings(args=words), NAMES)[1] == "/lab/boards/libIris.so"

@@ -69,3 +69,39 @@ def test_a_listing_without_parameters_is_no_model():
     """Another program's output must not pass for an empty list."""
     with pytest.raises(DeviceError, match="lists no parameters"):
         ModelParameters.parse("usage: tool [options]\n", binary="tool")
+
+
+def test_values_are_known_as_well(model: ModelParameters):
+    """What a model has unless it is told otherwise, without quotes."""
+    assert model.values["css10.sysctrl.rse.rom.raw_image"] == ""
+    assert model.values["css.gic_distributor.ITS-device-bits"] == "16"
+
+
+def test_terminals_are_known_by_what_they_have():
+    """Whatever their names are."""
+    rows = "a.start_telnet=1 # (bool\na.start_port=5000 # (int\nb.start_port=1 # (int\n"
+    assert ModelParameters.parse(rows, binary="FVP").terminals() == ["a"]
+
+
+def test_a_list_that_begins_with_the_top_level_instance_is_the_same_list():
+    """Models take names with it and without it; which of them they list is not known."""
+    rows = LISTING.replace("\ncss", "\nRD_V3.css").replace("\nmps3", "\nRD_V3.mps3")
+    listed = ModelParameters.parse(rows, binary="FVP")
+    assert listed.problem("css.gic_distributor.ITS-device-bits", "20") is None
+    assert "expected an int" in str(listed.problem("css.gic_distributor.ITS-device-bits", "x"))
+    assert listed.problem("RD_V3.css2.sysctrl.rse.rom.raw_image", "x") is None
+    assert "no parameter" in str(listed.problem("css.none", "1"))
+    assert listed.prefixes("*.rse.rom.raw_image")[0] == "RD_V3.css2.sysctrl.rse"
+
+
+def test_a_renamed_parameter_of_a_large_model_is_found_quickly():
+    """The same instance or the same last name comes first; no night goes into looking."""
+    rows = "".join(
+        f"css{chip}.block{n}.unit.param{m}=0 # (int   , init-time)\n"
+        for chip in range(4) for n in range(500) for m in range(10)
+    )  # fmt: skip
+    rows += "css0.sysctrl.rse.intchecker.ICBC_RESET_VALUE=0 # (int   , init-time)\n"
+    listed = ModelParameters.parse(rows, binary="FVP")
+    wrong = listed.problem("css.sysctrl.rss.intchecker.ICBC_RESET_VALUE", "1")
+    assert "nearest: css0.sysctrl.rse.intchecker.ICBC_RESET_VALUE" in str(wrong)
+    assert "nearest" not in str(listed.problem("css.sysctrl.x", "1", suggest=False))

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import itertools
 import socket
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hil.errors import DeviceError
 from hil.targets.fvp_ports import SPACING, Announcement, AnnouncementScanner, PortPlan
 
 OUTPUT = """\
@@ -20,6 +22,8 @@ INFO: FVP_TC: terminal_uart: Listening for serial connection on port 5002\r
 a_0: Listening for serial connection on port 5003 a_0: Listening for serial connection on port 5004
 a_1: Listening for serial connection on port 5005b_1: Listening for serial connection on port 5006
 \x1b[1mterminal_x\x1b[0m: Listening for serial connection on port 5007
+rse_terminal_uart: Listening for serial connection on port 5008
+INFO: FVP: iomacro_terminal_0: listening for serial connection on port: 5009
 Warning: RD_N2: vis_hdlcd:: Visualisation setup failed
 """
 FOUND = [
@@ -31,6 +35,8 @@ FOUND = [
     ("a_1", 5005),
     ("b_1", 5006),
     ("terminal_x", 5007),
+    ("rse_terminal_uart", 5008),
+    ("iomacro_terminal_0", 5009),
 ]
 
 
@@ -71,16 +77,55 @@ def test_equal_names_are_told_apart_by_their_start_ports():
 
 def test_start_ports_are_free_spaced_and_below_the_ports_of_clients():
     """Linux hands out 32768 and up to clients."""
-    ports = list(PortPlan(range(4)).start_ports.values())
+    with closing(PortPlan(range(4))) as plan:
+        ports = list(plan.start_ports.values())
     assert [b - a for a, b in itertools.pairwise(ports)] == [SPACING] * 3
     assert ports[0] > 1024
     assert ports[-1] + SPACING < 32768
 
 
-def test_a_taken_range_is_not_chosen(monkeypatch: pytest.MonkeyPatch):
-    """Whoever listens on a start port is left alone."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+@pytest.mark.parametrize("host", ["127.0.0.1", ""], ids=["this host", "all addresses"])
+def test_a_taken_range_is_not_chosen(monkeypatch: pytest.MonkeyPatch, host: str):
+    """Whoever listens on a start port is left alone, on whatever address."""
+    with socket.create_server((host, 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr("hil.targets.fvp_ports._FIRST", port)
         monkeypatch.setattr("hil.targets.fvp_ports._LAST", port + 3 * SPACING)
-        assert PortPlan([0]).start_ports[0] != port
+        with closing(PortPlan([0])) as plan:
+            assert plan.start_ports[0] != port
+
+
+def test_two_runs_never_plan_the_same_ports(monkeypatch: pytest.MonkeyPatch):
+    """Not even before the model of either listens; what a run gives back can be had again."""
+    monkeypatch.setattr("hil.targets.fvp_ports._FIRST", 21000)
+    monkeypatch.setattr("hil.targets.fvp_ports._LAST", 21000 + 3 * SPACING)
+    with closing(PortPlan([0])) as one, closing(PortPlan([0])) as two:
+        assert one.start_ports != two.start_ports
+        with pytest.raises(DeviceError, match="no 1 free TCP ports"):
+            PortPlan([0])
+        one.close()
+        with closing(PortPlan([0])) as three:
+            assert three.start_ports == one.start_ports
+
+
+def test_a_terminal_that_was_pushed_into_the_range_of_another_is_noticed():
+    """Sixteen busy ports in a row; to guess would bring a console to the wrong chip."""
+    plan = PortPlan([0, 1], base=20000)
+    seen = [
+        Announcement("terminal_rse_uart", 20000 + SPACING),
+        Announcement("terminal_rse_uart", 20000 + SPACING + 1),
+    ]
+    with pytest.raises(DeviceError, match="both in the range of RSE 1"):
+        plan.assign(seen)
+    assert plan.assign([seen[0], seen[0]]) == {1: 20000 + SPACING}
+
+
+def test_output_without_line_ends_is_not_kept_for_ever():
+    """A model may print megabytes of dots."""
+    scanner = AnnouncementScanner()
+    for _ in range(64):
+        scanner.feed("." * 65536)
+    assert len(scanner._rest) <= 65536
+    assert [a.port for a in scanner.feed("t: Listening for serial connection on port 5001\n")] == [
+        5001
+    ]

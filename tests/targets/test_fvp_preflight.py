@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from fvp_lab import mesh_model, script, settings
+from fvp_lab import mesh_model, processes_with, script, settings
 
 from hil.targets.fvp_preflight import preflight
 
@@ -13,7 +14,8 @@ def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
     """Path, version, prefixes and parameters are shown; nothing is started."""
     findings = preflight(settings(), range(4), base=tmp_path)
     assert [(f.what, f.ok) for f in findings] == [
-        ("model", True), ("version", True), ("RSEs", True), ("parameters", True)
+        ("model", True), ("version", True), ("RSEs", True), ("parameters", True),
+        ("writable images", True), ("OTP", True),
     ]  # fmt: skip
     assert findings[1].found == "Fast Models [11.29.35 (Apr 24 2025)]"
     assert findings[2].found.startswith("css0.sysctrl.rse, css1.sysctrl.rse, ")
@@ -63,3 +65,35 @@ def test_a_model_is_asked_in_the_folder_where_it_will_run(tmp_path: Path):
     assert all(finding.ok for finding in findings), findings
     findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
     assert "no mesh.yml" in findings[-1].found
+
+
+def test_what_a_model_answers_counts_and_not_its_exit_status(tmp_path: Path):
+    """No document promises one; a list is a list."""
+    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
+    script(tmp_path / "FVP", f'{virtual} "$@"; exit 1\n')
+    findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
+    assert all(finding.ok for finding in findings), findings
+
+
+def test_a_plug_in_is_loaded_for_the_list_too(tmp_path: Path):
+    """Its parameters are in the list only then; placeholders are replaced."""
+    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
+    (tmp_path / "Crypto.so").touch()
+    script(tmp_path / "FVP", f'echo "$@" >> {tmp_path}/asked; exec {virtual} "$@"\n')
+    args = {"args": ["--plugin", "{board}/Crypto.so"]}
+    findings = preflight(settings(binary="./FVP", **args), range(4), base=tmp_path)
+    assert all(finding.ok for finding in findings), findings
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == ["--version", f"--list-params --plugin {tmp_path}/Crypto.so"]
+
+
+def test_a_query_ends_with_its_model_whatever_that_leaves_behind(tmp_path: Path):
+    """A helper that holds the output open, or one that never stops talking."""
+    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
+    script(tmp_path / "FVP", f'sleep 34567 & {virtual} "$@"\n')
+    findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
+    assert all(finding.ok for finding in findings), findings
+    script(tmp_path / "FVP", "exec yes Fast Models\n")
+    last = preflight(settings(binary="./FVP", timeouts={"query": 0.4}), [0], base=tmp_path)[-1]
+    assert "`FVP --version` did not end in 0.4 s" in last.found
+    assert processes_with(str(tmp_path)) == []

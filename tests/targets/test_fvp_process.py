@@ -102,12 +102,22 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("wrapped", [False, True], ids=["model", "wrapper"])
-def test_a_killed_harness_takes_the_model_with_it(tmp_path: Path, wrapped: bool):
-    """Also where a script runs the model as its child."""
+#: How a lab starts its model; the last one leaves a helper in a session of its own.
+WRAPPERS = {
+    "model": None,
+    "wrapper": 'env {model} "$@"\n',
+    "stray": "setsid sh -c 'exec >/dev/null 2>&1; sleep 45678 & wait' {here} & exec {model} \"$@\"\n",
+}
+
+
+@pytest.mark.parametrize("how", WRAPPERS)
+def test_a_killed_harness_takes_the_model_with_it(tmp_path: Path, how: str):
+    """Also where a script runs the model as its child, or has let something leave its group."""
     binary = Path(sys.executable).parent / "hil-virtual-fvp"
-    if wrapped:
-        binary = script(tmp_path / "run_model.sh", f'env {binary} "$@"\n')
+    state = str(tmp_path / "state")
+    if (text := WRAPPERS[how]) is not None:
+        queries = f'case "$1" in --*) exec {binary} "$@";; esac\n'
+        binary = script(tmp_path / "run_model.sh", queries + text.format(model=binary, here=state))
     text = HARNESS.format(
         tests=str(Path(__file__).parent), folder=str(tmp_path), binary=str(binary)
     )
@@ -117,12 +127,23 @@ def test_a_killed_harness_takes_the_model_with_it(tmp_path: Path, wrapped: bool)
     try:
         assert harness.stdout is not None
         assert harness.stdout.readline() == b"started\n"
-        state = str(tmp_path / "state")
-        assert processes_with(state)
+        running = processes_with(state)
+        assert len(running) >= (2 if how != "model" else 1)
     finally:
         harness.send_signal(signal.SIGKILL)
         harness.communicate()
     until(lambda: processes_with(state) == [], "end of the model")
+
+
+def test_a_stop_ends_only_what_belongs_to_this_model(tmp_path: Path):
+    """Another run's model on the same host goes on."""
+    first, second = tmp_path / "a", tmp_path / "b"
+    with Consoles() as consoles, launcher(first) as one, launcher(second) as two:
+        one.start(consoles.open)
+        two.start(consoles.open)
+        one.stop()
+        assert processes_with(str(first)) == []
+        assert two.alive(0) is None
 
 
 def _members(group: int) -> list[int]:

@@ -70,6 +70,7 @@ CFG2_LIST = HEAD + "".join(
 #: What public scripts say, apart from the names of files; bools as 1 and 0.
 R1_PARAMETERS = {
     **{f"terminal{n}.start_telnet": "0" for n in range(3)},
+    **{f"terminal{n}.mode": "raw" for n in range(3)},
     "ros.disable_visualisation": "1",
     "socket0.board0.rse2rse_mhu0.NUM_CH": "16",
     "socket0.board1.rse2rse_mhu0.NUM_CH": "16",
@@ -89,12 +90,14 @@ R1_PARAMETERS = {
 }
 CFG2_PARAMETERS = {
     "ros.soc.terminal_s0.start_telnet": "0",
+    "ros.soc.terminal_s0.mode": "raw",
     "ros.disable_visualisation": "1",
     **{
         f"{chip}.{name}": value
         for n, chip in enumerate(CFG2_CHIPS)
         for name, value in {
             "terminal_rse_uart.start_telnet": "0",
+            "terminal_rse_uart.mode": "raw",
             "rse.rom.raw_image": "/tfm/bin/rom.bin",
             "rse.intchecker.ICBC_RESET_VALUE": "0x0000011B",
             "rse.DISABLE_GATING": "1",
@@ -195,4 +198,4 @@ def test_the_whole_command_line_is_that_of_public_scripts(
 def test_a_model_without_otp_files_does_not_boot_warm(name: str):
     """A reset is a new virgin device, so tests of a second boot must not run on it."""
     board, settings, _ = board_of(name)
-    assert board.warm_reset is bool(settings.writable_images)
+    assert board.warm_reset is bool(settings.nvm.images)

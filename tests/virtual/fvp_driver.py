@@ -59,9 +59,9 @@ class Running:
     def text(self) -> str:
         return self.stdout.read_text()
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, seconds: float = 10) -> None:
         """Wait for words on stdout."""
-        self._until(lambda: text in self.text, f"{text!r} on stdout")
+        self._until(lambda: text in self.text, f"{text!r} on stdout", seconds)
 
     def ports(self, count: int = 8) -> list[tuple[str, int]]:
         """Leaf names and ports, in the order of the announcements."""
@@ -72,14 +72,14 @@ class Running:
         """Ports of the RSEs' terminals in construction order."""
         return [port for leaf, port in self.ports() if leaf == "terminal_rse_uart"]
 
-    def _until(self, condition: Callable[[], bool], what: str) -> None:
+    def _until(self, condition: Callable[[], bool], what: str, seconds: float = 10) -> None:
         def met() -> bool:
             if condition():
                 return True
             assert self.process.poll() is None, f"the model ended: {self.text}"
             return False
 
-        until(met, what)
+        until(met, what, seconds)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send a signal and return the exit status."""

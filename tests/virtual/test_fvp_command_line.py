@@ -148,6 +148,8 @@ def test_a_rom_image_is_reported_when_loaded(tmp_path: Path):
         ("execstack", 127, "cannot enable executable stack"),
         ("library", 127, "error while loading shared libraries"),
         ("licence", 1, "license"),
+        ("glibc", 1, "version `GLIBC_2.38' not found"),
+        ("display", 1, "Can't open display"),
     ],
 )
 def test_a_model_that_does_not_start_fails_at_version_too(failure: str, status: int, words: str):

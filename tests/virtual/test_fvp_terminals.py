@@ -136,3 +136,53 @@ def test_terminal_command_gets_the_port(tmp_path: Path):
         file = tmp_path / "port.txt"
         until(lambda: file.exists() and file.read_text().endswith("\n"), "port.txt")
         assert file.read_text() == f"{port} terminal_rse_uart\n"
+
+
+def test_early_output_can_be_lost(tmp_path: Path):
+    """What a model does with it is not known; a launcher must stand both."""
+    lost = ("-C", "virtual.early_output=lost", "-C", "virtual.flood=256", "-C", "virtual.echo=1")
+    with running(tmp_path, *RAW, *lost, "-C", "css2.sysctrl.rse_uart.out_file=-") as model:
+        model.wait_for("BL1_1")
+        with attach(model.rse_ports()[2]) as console:
+            console.sendall(b"x")
+            assert b"noise" not in read_some(console, lambda data: b"x" in data)
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_clients_can_be_dropped(tmp_path: Path, moves: bool):
+    """Once; the terminal opens again, and says so where it is another port."""
+    drop = ("-C", "virtual.drop_clients_after=0.4", "-C", f"virtual.drop_moves_port={moves:d}")
+    with running(tmp_path, *RAW, *drop, "-C", "virtual.echo=1") as model:
+        port = model.rse_ports()[0]
+        with attach(port) as console:
+            console.settimeout(10)
+            while console.recv(65536):
+                pass
+        if moves:
+            leaf, port = model.ports(9)[-1]
+            assert leaf == "terminal_rse_uart"
+            assert port not in [other for _, other in model.ports()[:8]]
+            with pytest.raises(ConnectionRefusedError):
+                attach(model.rse_ports()[0])
+        with attach(port) as console:
+            console.sendall(b"again")
+            read_some(console, lambda data: b"again" in data)
+
+
+def test_a_terminal_that_nobody_attached_to_can_stall_the_model(tmp_path: Path):
+    """Full of what it holds for its client; as soon as that reads, time goes on."""
+    stall = ("-C", "virtual.stall_unattached=1", "-C", "virtual.terminal_buffer=100",
+             "-C", "virtual.scp_flood=2560")  # fmt: skip
+    with running(tmp_path, *RAW, *stall, "-C", "css3.sysctrl.rse_uart.out_file=-") as model:
+        scps = [port for leaf, port in model.ports() if leaf == "terminal_uart_scp"]
+        rses = model.rse_ports()
+        clients = [attach(port) for port in (*scps[1:], *rses)]
+        try:
+            with pytest.raises(AssertionError, match="no 'BL1_1' on stdout"):
+                model.wait_for("BL1_1", seconds=0.5)
+            with attach(scps[0]) as console:
+                read_some(console, lambda data: data.count(b"noise of chip 0") == 10)
+                model.wait_for("BL1_1")
+        finally:
+            for client in clients:
+                client.close()
