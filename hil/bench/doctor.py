@@ -11,19 +11,23 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from hil.bench.board import Board
 from hil.bench.board_file import BoardFile
 from hil.bench.image_plan import build_plan
+from hil.bench.locks import holder_of
 from hil.bench.model_inputs import system_inputs
 from hil.bench.placeholders import expand, placeholders, variables
+from hil.bench.power import SerialLine
+from hil.bench.resources import resources
 from hil.bench.services import service_programs
 from hil.bench.targets import preflight_launcher
 from hil.errors import HilError
-from hil.images.image_spec import ImageSpec
+from hil.images.image_spec import ImageSpec, PackedImage
 from hil.targets.process import find_program
 
 #: Packages whose versions decide how a run behaves.
@@ -84,6 +88,7 @@ def examine_board(file: BoardFile) -> list[Finding]:
         return findings
     values = {"board": str(file.path.parent)}
     try:
+        findings += _locks(board, lambda text, where: expand(text, values, where=where))
         findings += [
             Finding(f.what, f.found, None if f.ok else (f.fix or "see the message"))
             for f in preflight_launcher(file, lambda text, where: expand(text, values, where=where))
@@ -119,11 +124,23 @@ def _services(board: Board) -> Iterator[Finding]:
 
 
 def _power(board: Board) -> Iterator[Finding]:
-    for name in ("on", "off", "cycle"):
-        command = getattr(board.power, name)
-        if command and find_program(command[0]) is None:
-            seen = f"no program {command[0]!r}"
-            yield Finding(f"power.{name}", seen, f"install {command[0]} or put it on PATH")
+    for name in ("on", "off", "cycle", "reset"):
+        method = getattr(board.power, name)
+        if isinstance(method, SerialLine):
+            device = Path(method.device)
+            if device.is_absolute() and not device.exists():
+                seen = f"no device {device}"
+                yield Finding(f"power.{name}", seen, "plug it in, or correct the path")
+        elif method and find_program(method[0]) is None:
+            seen = f"no program {method[0]!r}"
+            yield Finding(f"power.{name}", seen, f"install {method[0]} or put it on PATH")
+
+
+def _locks(board: Board, expand_text: Callable[[str, str], str]) -> Iterator[Finding]:
+    """Say who uses the board's hardware now."""
+    for resource in resources(board, expand_text):
+        if (holder := holder_of(resource)) is not None:
+            yield Finding(resource, f"in use by {holder}", "wait for that run or end it")
 
 
 def _plan(file: BoardFile) -> Iterator[Finding]:
@@ -198,13 +215,26 @@ def _files(board: Board) -> Iterator[Finding]:
 def _inputs(spec: ImageSpec, rse_ids: list[int]) -> list[str]:
     """Return the files that an image is made from, each once."""
     if spec.file is not None:
-        ids = spec.rses or rse_ids
+        ids = spec.targets(rse_ids)
         return list(dict.fromkeys(str(spec.file).replace("{id}", str(rse)) for rse in ids))
-    recipe = spec.mcuboot or spec.bl2
-    if recipe is not None:
+    if spec.files is not None:
+        return list(dict.fromkeys(map(str, spec.files.values())))
+    if spec.fip is not None:
+        gpt = [str(spec.fip.gpt)] if spec.fip.gpt else []
+        packed = chain.from_iterable(map(_packed, spec.fip.images.values()))
+        return list(dict.fromkeys([*packed, *gpt]))
+    if recipe := spec.mcuboot or spec.bl2:
         return [str(recipe.payload), str(recipe.key)]
     assert spec.provisioning is not None
     return [str(spec.provisioning.bl1_2), str(spec.provisioning.key)]
+
+
+def _packed(image: Path | PackedImage) -> list[str]:
+    """Return the files that an image of a package is made from."""
+    if isinstance(image, Path):
+        return [str(image)]
+    recipe = image.mcuboot or image.bl2
+    return [str(recipe.payload), str(recipe.key)] if recipe else []
 
 
 def _values(board: Board) -> Iterator[Finding]:

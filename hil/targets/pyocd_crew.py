@@ -8,18 +8,20 @@ import queue
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hil.errors import DeviceError
+from hil.targets.load import LoadProgress, Progress
 from hil.targets.process import Child
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
+from hil.targets.recovery import RefusedError
 
 Request = Mapping[str, Any]
 
-_POLL = 0.05
+_POLL = 0.005
 _LAST_LINES = 8
 
 
@@ -90,10 +92,17 @@ class Crew:
     Args:
         settings: The launcher's settings.
         rses: All RSEs.
+        progress: Told how far loads are.
     """
 
-    def __init__(self, settings: PyocdSettings, rses: Sequence[PyocdRse]) -> None:
+    def __init__(
+        self,
+        settings: PyocdSettings,
+        rses: Sequence[PyocdRse],
+        progress: Progress | None = None,
+    ) -> None:
         self._settings = settings
+        self._progress = progress
         self._rses = {rse.id: rse for rse in rses}
         self._workers: dict[int, Worker] = {}
         #: Versions of the tools, as the workers say.
@@ -105,10 +114,32 @@ class Crew:
         Raises:
             DeviceError: Of the first RSE that fails; the others are named in it.
         """
-        self._start(requests)
-        for rse, request in requests.items():
-            self._workers[rse].send(request)
-        return self._collect(operation, list(requests), limit)
+        results, failures = self.ask_each(operation, requests, limit)
+        if failures:
+            raise combined(failures)
+        return results
+
+    def ask_each(
+        self, operation: str, requests: Mapping[int, Request], limit: float
+    ) -> tuple[dict[int, Any], dict[int, DeviceError]]:
+        """Send each RSE its request, all at once; return results and failures, by RSE."""
+        failures = self._start(requests)
+        sent = [rse for rse in requests if rse not in failures]
+        for rse in sent:
+            self._workers[rse].send(requests[rse])
+        results, failed = self._collect(operation, sent, limit)
+        return results, failures | failed
+
+    def drop(self, rses: Iterable[int]) -> None:
+        """End the workers of some RSEs; the next request starts new ones."""
+        for rse in rses:
+            if rse in self._workers:
+                self._workers.pop(rse).stop(kill=True)
+
+    @property
+    def ids(self) -> list[int]:
+        """Ids of all RSEs."""
+        return sorted(self._rses)
 
     def running(self, rse: int) -> bool:
         """Whether the worker of an RSE is there."""
@@ -130,7 +161,7 @@ class Crew:
             worker.stop(kill=True)
         self._workers.clear()
 
-    def _start(self, rses: Mapping[int, Request]) -> None:
+    def _start(self, rses: Iterable[int]) -> dict[int, DeviceError]:
         new = []
         for rse in rses:
             if rse in self._workers and self._workers[rse].ended:
@@ -138,11 +169,14 @@ class Crew:
             if rse not in self._workers:
                 self._workers[rse] = Worker(self._rses[rse], self._settings)
                 new.append(rse)
-        if new:
-            for result in self._collect("start pyOCD", new, self._settings.timeouts.start).values():
-                self.versions |= result["versions"]
+        results, failures = self._collect("start pyOCD", new, self._settings.timeouts.start)
+        for result in results.values():
+            self.versions |= result["versions"]
+        return failures
 
-    def _collect(self, operation: str, rses: Sequence[int], limit: float) -> dict[int, Any]:
+    def _collect(
+        self, operation: str, rses: Sequence[int], limit: float
+    ) -> tuple[dict[int, Any], dict[int, DeviceError]]:
         deadline = time.monotonic() + limit
         results: dict[int, Any] = {}
         failures: dict[int, DeviceError] = {}
@@ -151,7 +185,7 @@ class Crew:
             for rse in sorted(waiting):
                 worker = self._workers[rse]
                 ended = worker.ended  # looked at first: an answer may stand before the end
-                reply = worker.answer()
+                reply = self._answer(rse)
                 if reply is None and time.monotonic() > deadline:
                     failures[rse] = self._too_late(rse, operation, limit)
                 elif reply is None and ended:
@@ -161,15 +195,21 @@ class Crew:
                 elif reply["ok"]:
                     results[rse] = reply["result"]
                 else:
-                    failures[rse] = DeviceError(
+                    kind = RefusedError if reply["final"] else DeviceError
+                    failures[rse] = kind(
                         reply["message"], rse=rse, operation=operation, hint=reply["hint"]
                     )
                 waiting.discard(rse)
             if waiting:
-                time.sleep(_POLL / 10)
-        if failures:
-            raise _combined(failures)
-        return results
+                time.sleep(_POLL)
+        return results, failures
+
+    def _answer(self, rse: int) -> Mapping[str, Any] | None:
+        """Return the answer of a worker if there is one; hand on how far it is."""
+        while (reply := self._workers[rse].answer()) is not None and "step" in reply:
+            if self._progress is not None:
+                self._progress(LoadProgress(rse, reply["step"], reply["done"], reply["total"]))
+        return reply
 
     def _too_late(self, rse: int, operation: str, limit: float) -> DeviceError:
         self._workers.pop(rse).stop(kill=True)
@@ -188,8 +228,25 @@ class Crew:
         )
 
 
-def _combined(failures: Mapping[int, DeviceError]) -> DeviceError:
-    first, *others = (failures[rse] for rse in sorted(failures))
-    for other in others:
-        first.add_note(str(other))
-    return first
+class SeveralError(DeviceError):
+    """Raised when several boards failed: the failure of the first, with the others as notes."""
+
+    def __init__(self, failures: Mapping[int, DeviceError]) -> None:
+        first, *others = (failures[rse] for rse in sorted(failures))
+        super().__init__("")
+        self.args = first.args
+        self.rse, self.operation, self.hint = first.rse, first.operation, first.hint
+        self.rses = sorted(failures)
+        for other in others:
+            self.add_note(str(other))
+
+
+def combined(failures: Mapping[int, DeviceError]) -> DeviceError:
+    """Return one failure for those of several boards; a refusal among them decides."""
+    refused = {rse: why for rse, why in failures.items() if isinstance(why, RefusedError)}
+    if refused:
+        first, *others = refused.values()
+        for other in (*others, *(why for why in failures.values() if why not in refused.values())):
+            first.add_note(str(other))
+        return first
+    return next(iter(failures.values())) if len(failures) == 1 else SeveralError(failures)

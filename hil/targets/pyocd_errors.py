@@ -6,6 +6,7 @@ Only the worker process imports this module: it imports pyOCD.
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,19 @@ class Refusal(Exception):  # noqa: N818 - it is carried to the harness, where it
         hint: What to do about it.
     """
 
+    #: Whether another attempt would end the same way.
+    final = True
+
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.message = message
         self.hint = hint
         super().__init__(message)
+
+
+class Mismatch(Refusal):
+    """Something that the checks found and that may be gone at the next attempt."""
+
+    final = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,12 @@ class Explanation:
 
     message: str
     hint: str | None = None
+    #: Whether another attempt would end the same way.
+    final: bool = False
 
+
+#: What pyOCD's client of remote probes puts before the words of the probe.
+_WRAPPING = re.compile(r"error received from server for command \w+ \(status code \d+\): ")
 
 #: First match counts: exception class, part of its text, what to do.
 _HINTS: tuple[tuple[type[BaseException], str, str], ...] = (
@@ -62,7 +77,17 @@ _HINTS: tuple[tuple[type[BaseException], str, str], ...] = (
         "No cores were discovered",
         "debug access is locked, or the reset line or the supply holds the chip",
     ),
+    (
+        exceptions.TransferFaultError,
+        "sticky",
+        "an error on the bus comes back as soon as it is cleared: switch the board off and on",
+    ),
     (exceptions.TargetSupportError, "", "check launcher.target, launcher.user_script and .pack"),
+    (
+        exceptions.FlashFailure,
+        "time",  # "timed out", "timeout"
+        "the flash algorithm did not return: its controller hangs, or has no clock",
+    ),
     (
         exceptions.FlashEraseFailure,
         "",
@@ -83,20 +108,32 @@ _HINTS: tuple[tuple[type[BaseException], str, str], ...] = (
         "",
         "nothing answers there: memory without power or clock, or protected",
     ),
-    (exceptions.TransferTimeoutError, "", "the bus does not answer; try a lower frequency"),
+    (
+        exceptions.TransferTimeoutError,
+        "",
+        "the bus answers WAIT all the time: is something hung there? try a lower frequency",
+    ),
+    (
+        exceptions.TransferError,
+        "",
+        "the chip does not answer the probe any more: has it lost its power or its clock?",
+    ),
     (exceptions.ProbeError, "in use", "another program has the probe open; end it"),
 )
+
+#: What no second attempt can change.
+_FINAL = (exceptions.TargetSupportError,)
 
 
 def explain(error: BaseException) -> Explanation:
     """Return the message of an exception, with its class where the text alone says little."""
     if isinstance(error, Refusal):
-        return Explanation(error.message, error.hint)
+        return Explanation(error.message, error.hint, error.final)
     error = _origin(error)
     text = str(error).strip()
     for kind, part, hint in _HINTS:
         if isinstance(error, kind) and part in text:
-            return Explanation(_named(error, text), hint)
+            return Explanation(_named(error, text), hint, isinstance(error, _FINAL))
     return Explanation(_named(error, text))
 
 
@@ -111,6 +148,7 @@ def _origin(error: BaseException) -> BaseException:
 
 def _named(error: BaseException, text: str) -> str:
     name = type(error).__name__
+    text = _WRAPPING.sub("", text)
     if isinstance(error, exceptions.TransferFaultError) and error.fault_address is not None:
         return f"bus fault at {error.fault_address:#010x} ({text})"
     if isinstance(error, (exceptions.Error, OSError)) and text:

@@ -11,16 +11,21 @@ import difflib
 import hashlib
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hil.targets.pyocd_errors import Refusal
+from hil.targets.image_chunks import Chunk
+from hil.targets.pyocd_errors import Mismatch, Refusal
 
 #: Bytes that are read back at a time.
 CHUNK = 0x10000
 
+#: What to do when memory does not hold what was written to it.
+UNTRUSTED = "the memory or its flash algorithm is not to be trusted"
+
 _CPUID, _VTOR = 0xE000ED00, 0xE000ED08
+_DP_TARGETID = 0x24  # register 4 of bank 2
 
 
 def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -46,47 +51,57 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str | None:
     return f"did you mean {close[0]!r}?" if close else None
 
 
-def check_identity(target: Any, expected: Mapping[str, int | None]) -> dict[str, int]:
+def check_identity(target: Any, expected: Mapping[str, Any]) -> dict[str, int]:
     """Compare what the chip says about itself with what the board file expects; return it."""
     found = {"dpidr": target.dp.dpidr.idr, "cpuid": target.read32(_CPUID)}
+    if expected.get("targetid") is not None:
+        found["targetid"] = target.dp.read_reg(_DP_TARGETID)
     for name, value in found.items():
-        wanted, mask = expected.get(name), expected.get(f"{name}_mask") or 0
-        if wanted is not None and (value ^ wanted) & mask:
-            message = (
-                f"{name.upper()} is {value:#010x}, expected {wanted:#010x} (mask {mask:#010x})"
-            )
-            raise Refusal(message, "this is not the chip of the board file; nothing was erased")
+        _compare(name.upper(), value, expected.get(name), expected.get(f"{name}_mask") or 0)
+    for register in expected.get("registers") or ():
+        address = register["address"]
+        found[f"{address:#010x}"] = value = target.read32(address)
+        _compare(f"the word at {address:#010x}", value, register["value"], register["mask"])
     return found
 
 
-def check_images(memory_map: Any, images: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse images that do not lie wholly in a memory of their kind, or that overlap."""
-    taken: list[tuple[int, int, str]] = []
-    for image in images:
-        name, start, size = image["name"], image["address"], image["size"]
-        if size <= 0:
-            raise Refusal(f"image {name}: the file is empty")
-        end = start + size
-        for other_start, other_end, other in taken:
-            if start < other_end and other_start < end:
-                raise Refusal(
-                    f"image {name} at {start:#010x}..{end - 1:#010x} overlaps {other} "
-                    f"at {other_start:#010x}..{other_end - 1:#010x}",
-                    "check the addresses of the images in the board file",
-                )
-        taken.append((start, end, name))
-        _check_range(memory_map, image["memory"], name, start, end)
+def _compare(what: str, value: int, wanted: int | None, mask: int) -> None:
+    if wanted is not None and (value ^ wanted) & mask:
+        raise Refusal(
+            f"{what} is {value:#010x}, expected {wanted:#010x} (mask {mask:#010x})",
+            "this is not the chip of the board file; nothing was erased",
+        )
 
 
-def _check_range(memory_map: Any, memory: str, name: str, start: int, end: int) -> None:
-    address = start
-    while address < end:
+def check_images(memory_map: Any, images: Sequence[tuple[Mapping[str, Any], list[Chunk]]]) -> None:
+    """Refuse images of which a byte does not lie in a memory of its kind, or that overlap."""
+    taken: list[tuple[Chunk, str]] = []
+    for image, chunks in images:
+        name = image["name"]
+        for chunk in chunks:
+            for other, owner in taken:
+                if chunk.address < other.end and other.address < chunk.end:
+                    raise Refusal(
+                        f"image {name} at {_range(chunk)} overlaps {owner} at {_range(other)}",
+                        "check the addresses of the images in the board file",
+                    )
+            _check_range(memory_map, image["memory"], name, chunk)
+        taken += [(chunk, name) for chunk in chunks]
+
+
+def _range(chunk: Chunk) -> str:
+    return f"{chunk.address:#010x}..{chunk.end - 1:#010x}"
+
+
+def _check_range(memory_map: Any, memory: str, name: str, chunk: Chunk) -> None:
+    address = chunk.address
+    while address < chunk.end:
         region = memory_map.get_region_for_address(address)
         kind = "nothing" if region is None else region.type.name.lower()
         fits = region is not None and (region.is_flash if memory == "flash" else region.is_ram)
         if region is None or not fits or (memory == "flash" and region.flash is None):
             raise Refusal(
-                f"image {name} ({end - start} bytes at {start:#010x}) needs {memory} at "
+                f"image {name} ({len(chunk.data)} bytes at {chunk.address:#010x}) needs {memory} at "
                 f"{address:#010x}, the target type has {kind} there",
                 "memory: " + "; ".join(_describe(region) for region in memory_map),
             )
@@ -127,27 +142,39 @@ def read_image(image: Mapping[str, Any]) -> bytes:
     return data
 
 
+def read_memory(target: Any, address: int, size: int, told: Callable[[int], None]) -> bytes:
+    """Return a range of the device's memory; `told` gets the bytes of each piece as it comes."""
+    found = bytearray()
+    while len(found) < size:
+        piece = min(CHUNK, size - len(found))
+        found += bytes(target.read_memory_block8(address + len(found), piece))
+        told(piece)
+    return bytes(found)
+
+
 def read_back(
     target: Any,
-    image: Mapping[str, Any],
-    data: bytes,
-    hint: str = "the memory or its flash algorithm is not to be trusted",
-) -> str:
-    """Compare the device's memory with the image; return the digest of what stands there."""
-    found = bytearray()
-    while len(found) < len(data):
-        size = min(CHUNK, len(data) - len(found))
-        found += bytes(target.read_memory_block8(image["address"] + len(found), size))
-    if found != data:
-        wrong = [i for i, (a, b) in enumerate(zip(found, data, strict=True)) if a != b]
-        first = wrong[0]
-        raise Refusal(
-            f"image {image['name']}: read back {found[first]:#04x} at "
-            f"{image['address'] + first:#010x}, the file has {data[first]:#04x}; "
-            f"{len(wrong)} of {len(data)} bytes differ",
-            hint,
-        )
-    return hashlib.sha256(found).hexdigest()
+    name: str,
+    chunks: Sequence[Chunk],
+    hint: str = UNTRUSTED,
+    told: Callable[[int], None] = lambda _size: None,
+) -> None:
+    """Compare every byte of an image with the device's memory.
+
+    Raises:
+        Mismatch: One differs; says the first and how many.
+    """
+    for chunk in chunks:
+        data = chunk.data
+        found = read_memory(target, chunk.address, len(data), told)
+        if found != data:
+            wrong = [i for i, (a, b) in enumerate(zip(found, data, strict=True)) if a != b]
+            first = wrong[0]
+            raise Mismatch(
+                f"image {name}: read back {found[first]:#04x} at {chunk.address + first:#010x}, the "
+                f"file has {data[first]:#04x}; {len(wrong)} of {len(data)} bytes differ",
+                hint,
+            )
 
 
 def await_halt(core: Any, limit: float) -> None:
@@ -170,12 +197,12 @@ def check_at_reset_vector(target: Any) -> int:
     """Refuse a core that is not halted at its reset vector; return the PC."""
     state = target.get_state().name
     if state != "HALTED":
-        raise Refusal(
+        raise Mismatch(
             f"the core is {state.lower()} after a reset with reset catch",
             "it cannot be held; is the reset line connected, is debug access open?",
         )
     if (difference := vectors_not_taken(target)) is not None:
-        raise Refusal(difference, "the reset did not happen; try the other launcher.reset_type")
+        raise Mismatch(difference, "the reset did not happen; try the other launcher.reset_type")
     return int(target.read_core_register("pc"))
 
 

@@ -6,18 +6,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
-from hil.targets.load import LoadedImage, LoadPlan, LoadReport
-from hil.targets.pyocd_crew import Crew
+from hil.targets.load import LoadPlan, LoadReport
+from hil.targets.pyocd_crew import Crew, combined
+from hil.targets.pyocd_ladder import Ladder
+from hil.targets.pyocd_report import report
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
+from hil.targets.recovery import Lab, climb
 
-#: Seconds in which a USB adapter hands over the old bytes of its FIFO.
-_DRAIN_SECONDS = 0.1
+#: Seconds in which a USB adapter hands over old bytes of its FIFO: its latency timer and more.
+_DRAIN_SECONDS = 0.025
 #: Seconds for saying goodbye to the probes when everything ends.
 _STOP_LIMIT = 3.0
 
@@ -31,44 +34,66 @@ class PyocdLauncher:
     Args:
         settings: The launcher's part of the board file.
         rses: All RSEs of the system.
+        lab: What there is around the boards.
     """
 
     capabilities: frozenset[str] = frozenset(
         {"load", "load-ram", "read-back", "reset", "reset-one", "hold", "nreset"}
     )
 
-    def __init__(self, settings: PyocdSettings, rses: Sequence[PyocdRse]) -> None:
+    def __init__(
+        self, settings: PyocdSettings, rses: Sequence[PyocdRse], lab: Lab | None = None
+    ) -> None:
         self._settings = settings
         self._limits = settings.timeouts
         self._rses = {rse.id: rse for rse in rses}
-        self._crew = Crew(settings, rses)
+        self._lab = lab or Lab()
+        self._crew = Crew(settings, rses, self._lab.progress)
         self._held: set[int] = set()
         self._lock = threading.RLock()
 
     def load(self, plan: LoadPlan) -> LoadReport:
-        """Program and read back all images, all RSEs at once; leave every RSE held."""
+        """Write and read back all images, all RSEs at once; leave every RSE held.
+
+        A board that fails is taken up the recovery ladder of the board file, and loaded again.
+        """
         with self._lock:
             self._check(plan)
+            plan = replace(plan, flash=plan.flash or self._lab.flash)
             started = time.monotonic()
-            self._hold(self._rses, "hold")
-            requests = {
-                rse: {"command": "load", "images": [_as_json(i) for i in plan.for_rse(rse)]}
-                for rse in self._rses
+            loaded: dict[int, Any] = {}
+            ladder = Ladder(self._settings, self._crew, self._lab)
+
+            def attempt() -> None:
+                missing = [rse for rse in self._rses if rse not in loaded]
+                self._hold(missing, "hold", None)
+                self._load(plan, missing, loaded)
+
+            def lost_all() -> None:
+                loaded.clear()
+                self._held.clear()
+
+            taken = climb(attempt, ladder.rungs(lost_all, plan.flash), self._lab.tell)
+            return report(plan, loaded, dict(self._crew.versions), started, taken)
+
+    def _load(self, plan: LoadPlan, rses: Sequence[int], loaded: dict[int, Any]) -> None:
+        requests: dict[int, Any] = {
+            rse: {
+                "command": "load",
+                "images": [_as_json(image) for image in plan.for_rse(rse)],
+                "flash": plan.flash,
             }
-            megabytes = max(
-                (sum(i.size for i in plan.for_rse(rse)) / (1 << 20) for rse in self._rses),
-                default=0,
-            )
-            limit = self._limits.load + megabytes * self._limits.load_per_mb
-            self._held.clear()  # while a flash algorithm may stand in the way
-            results = self._ask("load", requests, limit)
-            self._held.update(results)
-            digests = {rse: iter(result["digests"]) for rse, result in results.items()}
-            images = tuple(
-                LoadedImage(image, digest, digest == image.sha256, "read-back")
-                for image, digest in ((image, next(digests[image.rse])) for image in plan.images)
-            )
-            return LoadReport(images, time.monotonic() - started, dict(self._crew.versions))
+            for rse in rses
+        }
+        sizes = [sum(i.size for i in plan.for_rse(rse)) / (1 << 20) for rse in rses]
+        limit = self._limits.load + max(sizes, default=0) * self._limits.load_per_mb
+        self._held.difference_update(rses)  # while a flash algorithm may stand in the way
+        results, failures = self._crew.ask_each("load", requests, limit)
+        loaded.update(results)
+        self._held.update(results)
+        if failures:
+            self._crew.drop(failures)  # the next session must not inherit a half-run algorithm
+            raise combined(failures)
 
     def start(self, open_console: OpenConsole, *, armed: Armed | None = None) -> None:
         """Open every console, let old bytes come out of their adapters, let all RSEs go together."""

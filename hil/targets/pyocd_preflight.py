@@ -52,7 +52,8 @@ def _files(settings: PyocdSettings) -> Iterator[Finding]:
 
 def _identity(settings: PyocdSettings) -> Iterator[Finding]:
     expected = settings.expect_identity
-    if expected.dpidr is None and expected.cpuid is None:
+    given = (expected.dpidr, expected.cpuid, expected.targetid)
+    if not expected.registers and all(value is None for value in given):
         found = "none: whatever chip answers is erased and loaded; better give its cpuid"
         yield Finding(True, "launcher.expect_identity", found)
 

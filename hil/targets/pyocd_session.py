@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyocd
+from pyocd.core import exceptions
 from pyocd.core.options import OPTIONS_INFO
 from pyocd.core.session import Session
 from pyocd.core.target import Target
-from pyocd.flash.loader import MemoryLoader
 from pyocd.probe.aggregator import PROBE_CLASSES, DebugProbeAggregator
 
 from hil.targets import pyocd_guards as guards
-from hil.targets.pyocd_errors import PYOCD_ERRORS, Refusal
+from hil.targets.load_pieces import Tell
+from hil.targets.pyocd_access import check_secure, locked
+from hil.targets.pyocd_errors import PYOCD_ERRORS, Mismatch, Refusal
+from hil.targets.pyocd_loading import Loading
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,11 +33,6 @@ _NO_SCRIPT = "/dev/null"
 #: Seconds between two looks for a probe.
 _LOOK_AGAIN = 0.25
 
-_RAM_LOST = (
-    "it was right before the reset with which the core takes its vectors, so this reset destroys "
-    "it; try the other launcher.reset_type"
-)
-
 
 def find_probe(unique_id: str, appear: float = 0) -> Any:
     """Return the probe with exactly this id; pyOCD itself takes any id that contains it.
@@ -44,7 +42,7 @@ def find_probe(unique_id: str, appear: float = 0) -> Any:
         appear: Seconds in which a probe that has just got its power may appear on USB.
 
     Raises:
-        Refusal: There is none; says which there are.
+        Mismatch: There is none; says which there are.
     """
     if unique_id.startswith("remote:"):
         return DebugProbeAggregator.get_probe_with_id(unique_id)
@@ -54,7 +52,7 @@ def find_probe(unique_id: str, appear: float = 0) -> Any:
     if probe is not None:
         return probe
     found = sorted(probe.unique_id for probe in DebugProbeAggregator.get_all_connected_probes())
-    raise Refusal(
+    raise Mismatch(
         f"no debug probe with the unique id {unique_id!r} within {appear:g} s",
         f"connected: {', '.join(found) or 'none'}; the board file needs the whole id; USB may need "
         "more time after power-on: launcher.timeouts.appear",
@@ -69,16 +67,22 @@ def _connected(unique_id: str) -> Any:
     return next((probe for probe in probes if probe.unique_id == wanted), None)
 
 
+def _tell_nobody(_step: str, _done: int, _total: int) -> None:
+    """Tell nobody how far a load is."""
+
+
 class Chip:
     """Opens, loads, holds and releases one chip.
 
     Args:
         probe: Unique id of the probe.
         settings: The launcher's settings as JSON.
+        tell: Told how far a load is.
     """
 
-    def __init__(self, probe: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, probe: str, settings: Mapping[str, Any], tell: Tell = _tell_nobody) -> None:
         self._probe = probe
+        self._tell = tell
         self._settings = settings
         self._session: Any = None
         #: Whether a session could not be closed: pyOCD then keeps the probe open.
@@ -104,13 +108,16 @@ class Chip:
                 session.target.dp.disconnect()
             self._close(session)
 
-    def hold(self, kind: str | None) -> dict[str, Any]:
+    def hold(self, kind: str | None, mode: str | None = None) -> dict[str, Any]:
         """Stop the core at its reset vector.
 
         Args:
             kind: The reset to use; None: whatever the connect mode does.
+            mode: How to take hold of the core; None: as the board file says.
         """
-        fresh = self._session is None and self._connect(kind)
+        fresh = self._session is None and self._connect(
+            kind, mode or self._settings["connect_mode"]
+        )
         if fresh:
             try:
                 return {"pc": guards.check_at_reset_vector(self._session.target)}
@@ -119,13 +126,12 @@ class Chip:
         self._reset(kind or self._settings["reset_type"])
         return {"pc": guards.check_at_reset_vector(self._session.target)}
 
-    def _connect(self, kind: str | None) -> bool:
+    def _connect(self, kind: str | None, mode: str) -> bool:
         """Open a session; return whether the core should be at its reset vector already.
 
         A reset of a certain kind needs a core that runs, so that it is attached to. One that
-        sleeps or has crashed cannot be: then the board's own connect mode gets hold of it.
+        sleeps or has crashed cannot be: then `mode` gets hold of it.
         """
-        mode = self._settings["connect_mode"]
         if kind is not None:
             try:
                 self._open("attach")
@@ -136,36 +142,37 @@ class Chip:
         self._open(mode)
         return kind is None and mode == "under-reset"
 
-    def load(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Program flash, read back, reset, write RAM, read back; the core stays halted.
+    def load(self, images: Sequence[Mapping[str, Any]], flash: str | None = None) -> dict[str, Any]:
+        """Put images on the chip, see `Loading`; the core stays halted.
 
-        Flash is read before the reset: afterwards it may not be mapped until the ROM has run.
-        RAM is written after it: the flash algorithm has used RAM too. A core that starts from this
-        RAM has taken the vectors that stood there before, and is reset once more.
+        Args:
+            images: As the plan has them.
+            flash: Which sectors are written; None: as the board file says.
         """
-        target, memory_map = self._session.target, self._session.target.memory_map
-        guards.check_images(memory_map, images)
-        notes = guards.tame_flash(memory_map)
-        contents = [guards.read_image(image) for image in images]
-        digests = [""] * len(images)
+        reset = self._settings["reset_type"]
+        at = ""
 
-        def pick(memory: str) -> list[int]:
-            return [i for i, image in enumerate(images) if image["memory"] == memory]
+        def tell(step: str, done: int, total: int) -> None:
+            nonlocal at
+            at = f"in step {step!r}, after {done} of {total} bytes"
+            self._tell(step, done, total)
 
-        self._program([(images[i]["address"], contents[i]) for i in pick("flash")])
-        for i in pick("flash"):
-            digests[i] = guards.read_back(target, images[i], contents[i])
-        self._reset(self._settings["reset_type"])
-        guards.check_at_reset_vector(target)
-        for i in pick("ram"):
-            target.write_memory_block8(images[i]["address"], list(contents[i]))
-            digests[i] = guards.read_back(target, images[i], contents[i])
-        if pick("ram") and guards.vectors_not_taken(target) is not None:
-            self._reset(self._settings["reset_type"])
-            for i in pick("ram"):
-                digests[i] = guards.read_back(target, images[i], contents[i], _RAM_LOST)
-            guards.check_at_reset_vector(target)
-        return {"digests": digests, "notes": notes}
+        loading = Loading(self._session, self._settings, lambda: self._reset(reset), tell)
+        try:
+            return loading.load(images, flash or self._settings["flash"])
+        except PYOCD_ERRORS as error:
+            if at:
+                error.add_note(at)
+            raise
+
+    def mass_erase(self) -> dict[str, Any]:
+        """Erase all flash of the chip, if the board file allows it."""
+        if "mass-erase" not in self._settings["recovery"]:
+            raise Refusal(
+                "mass erase is not allowed", "launcher.recovery of the board file says so"
+            )
+        self._session.target.mass_erase()
+        return {}
 
     def release(self) -> dict[str, Any]:
         """Let the core run and detach from it."""
@@ -182,32 +189,30 @@ class Chip:
             self._close(session)
         return {}
 
-    def _program(self, pieces: Sequence[tuple[int, bytes]]) -> None:
-        if not pieces:
-            return
-        loader = MemoryLoader(
-            self._session,
-            chip_erase="sector",
-            smart_flash=self._settings["smart_flash"],
-            trust_crc=False,
-            keep_unwritten=self._settings["keep_unwritten"],
-        )
-        for address, data in pieces:
-            loader.add_data(address, list(data))
-        loader.commit()
-
     def _open(self, mode: str) -> None:
         session = self._new_session(mode, self._settings["timeouts"]["appear"])
         try:
-            session.open()
-            if mode == "under-reset":
-                core = session.target.selected_core_or_raise
-                guards.await_halt(core, session.options.get("reset.halt_timeout"))
-            guards.check_identity(session.target, self._settings["expect_identity"])
+            self._open_checked(session, mode)
+        except exceptions.Error as error:
+            refusal = locked(session)
+            self._close(session)
+            if refusal is not None:
+                raise refusal from error
+            raise
         except BaseException:
             self._close(session)
             raise
         self._session = session
+
+    def _open_checked(self, session: Any, mode: str) -> None:
+        """Open a session and make sure that it is with the right chip, before anything is changed."""
+        session.open()
+        if self._settings["secure_debug"]:
+            check_secure(session)
+        if mode == "under-reset":
+            core = session.target.selected_core_or_raise
+            guards.await_halt(core, session.options.get("reset.halt_timeout"))
+        guards.check_identity(session.target, self._settings["expect_identity"])
 
     def _new_session(self, mode: str, appear: float = 0) -> Any:
         settings = self._settings

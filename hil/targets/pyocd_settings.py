@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import ResetKind
+from hil.targets.load import FlashPolicy
+from hil.targets.recovery import Rung
 
 #: Options of pyOCD that the launcher sets itself, with the key of the board file that stands for
 #: each, or the reason why it is fixed.
@@ -27,7 +29,7 @@ OWN_OPTIONS = {
     "project_dir": "fixed",
     "reset_type": "use launcher.reset_type",
     "resume_on_disconnect": "fixed: the launcher decides when the core runs",
-    "smart_flash": "use launcher.smart_flash",
+    "smart_flash": "use launcher.flash",
     "target_override": "use launcher.target",
     "user_script": "use launcher.user_script",
 }
@@ -37,6 +39,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ExpectedRegister(_Strict):
+    """A register by which a board knows its chip."""
+
+    address: int = Field(ge=0, le=0xFFFFFFFC, multiple_of=4)
+    value: int = Field(ge=0, le=0xFFFFFFFF)
+    mask: int = Field(0xFFFFFFFF, ge=0, le=0xFFFFFFFF, description="bits of it that count")
+
+
 class ExpectedIdentity(_Strict):
     """What the chip must say about itself before anything is erased."""
 
@@ -44,6 +54,11 @@ class ExpectedIdentity(_Strict):
     dpidr_mask: int = Field(0xFFFFFFFF, description="bits of it that count")
     cpuid: int | None = Field(None, description="CPUID of the core")
     cpuid_mask: int = Field(0xFF0FFFF0, description="bits of it that count; not the revision")
+    targetid: int | None = Field(None, description="TARGETID of the debug port (DPv2 and later)")
+    targetid_mask: int = Field(0x0FFFFFFF, description="bits of it that count; not the revision")
+    registers: tuple[ExpectedRegister, ...] = Field(
+        (), description="words of the chip that are read and compared before anything is erased"
+    )
 
 
 class PyocdTimeouts(_Strict):
@@ -56,6 +71,7 @@ class PyocdTimeouts(_Strict):
     open: float = Field(20, gt=0, description="connecting to a probe and its chip")
     load: float = Field(30, gt=0, description="loading, besides load_per_mb")
     load_per_mb: float = Field(60, ge=0, description="loading and reading back, for each MiB")
+    mass_erase: float = Field(300, gt=0, description="erasing all of a chip, where that is allowed")
     reset: float = Field(15, gt=0, description="resetting and halting")
     release: float = Field(15, gt=0, description="letting the core go and detaching")
     probe: float = Field(10, gt=0, description="asking a probe whether its chip is there")
@@ -77,7 +93,22 @@ class PyocdSettings(_Strict):
     reset_type: ResetKind = Field(
         "nreset", description="reset before the run: nreset (reset line) or system (SYSRESETREQ)"
     )
-    smart_flash: bool = Field(False, description="leave flash pages alone that hold the same data")
+    flash: FlashPolicy = Field(
+        FlashPolicy.CHANGED,
+        description="sectors that are written: always (all of the images), changed (those that hold "
+        "something else), never (the device must hold the images); --flash overrides it",
+    )
+    verify_after_reset: bool = Field(
+        False, description="read everything once more after the reset that follows the load"
+    )
+    secure_debug: bool = Field(
+        True, description="the images need secure debug access; a chip without it is refused"
+    )
+    recovery: tuple[Rung, ...] = Field(
+        (Rung.RESET, Rung.UNDER_RESET, Rung.POWER_CYCLE),
+        description="what is tried after a failed load, in this order: reset, under-reset, "
+        "power-cycle (needs power.cycle), mass-erase (erases all of the chip; only if named here)",
+    )
     keep_unwritten: bool = Field(
         False, description="restore what shares a flash sector with an image"
     )

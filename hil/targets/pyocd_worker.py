@@ -16,6 +16,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
@@ -26,6 +27,10 @@ from hil.targets.pyocd_session import Chip, versions
 _GONE = Explanation(
     "the probe server closed the connection", "the probe server or the board ended; start it again"
 )
+
+
+#: Seconds between two messages about how far a load is.
+_TELL_INTERVAL = 0.1
 
 
 class _Warnings(logging.Handler):
@@ -44,13 +49,21 @@ class _Replies:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._told = 0.0
         self._lock = threading.Lock()
 
     def result(self, result: Mapping[str, Any]) -> None:
         self._write({"ok": True, "result": result})
 
     def failure(self, why: Explanation) -> None:
-        self._write({"ok": False, "message": why.message, "hint": why.hint})
+        self._write({"ok": False, "message": why.message, "hint": why.hint, "final": why.final})
+
+    def progress(self, step: str, done: int, total: int) -> None:
+        """Say how far a load is; seldom, and at the end of each step."""
+        now = time.monotonic()
+        if now - self._told >= _TELL_INTERVAL or done >= total:
+            self._told = now
+            self._write({"step": step, "done": done, "total": total})
 
     def _write(self, reply: Mapping[str, Any]) -> None:
         with self._lock:
@@ -88,7 +101,7 @@ def main() -> int:
         os._exit(1)
 
     start = requests.get()
-    chip = Chip(start["probe"], start["settings"])
+    chip = Chip(start["probe"], start["settings"], replies.progress)
     if str(start["probe"]).startswith("remote:"):
         pyocd_watch.watch(gone)
     replies.result({"versions": versions()})
@@ -96,6 +109,7 @@ def main() -> int:
         "ping": chip.ping,
         "hold": chip.hold,
         "load": chip.load,
+        "mass_erase": chip.mass_erase,
         "release": chip.release,
         "close": chip.close,
     }
@@ -107,8 +121,9 @@ def main() -> int:
         except (Refusal, *PYOCD_ERRORS) as error:
             why = explain(error)
             said = [text for text in warnings.last if text not in why.message]
-            message = "; ".join([why.message, *(f"pyOCD: {text}" for text in said)])
-            replies.failure(Explanation(message, why.hint))
+            where = getattr(error, "__notes__", [])
+            message = "; ".join([why.message, *where, *(f"pyOCD: {text}" for text in said)])
+            replies.failure(Explanation(message, why.hint, why.final))
     return 0
 
 

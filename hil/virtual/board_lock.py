@@ -11,7 +11,7 @@ from hil.errors import UsageError
 
 
 class ChipLock:
-    """Holds a lock file as long as the process lives, however it ends.
+    """Holds a lock file, with the number of this process in it, as long as that lives.
 
     Args:
         folder: The folder that only one board may use as this chip.
@@ -31,6 +31,8 @@ class ChipLock:
             os.close(self._handle)
             message = f"another board is alive as chip {chip} with --{use} {folder}"
             raise UsageError(f"{message}; stop it or take another folder or --chip") from None
+        os.ftruncate(self._handle, 0)
+        os.write(self._handle, f"{os.getpid()}\n".encode())
 
     def close(self) -> None:
         """Give the lock back."""

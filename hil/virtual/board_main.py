@@ -17,9 +17,9 @@ from pathlib import Path
 from hil.errors import HilError, UsageError
 from hil.virtual.board import Board, BoardConfig
 from hil.virtual.board_faults import BOARD_FAULTS, parse_faults
-from hil.virtual.board_loop import Loop
 from hil.virtual.faults import KNOWN
 from hil.virtual.firmware import FirmwareConfig
+from hil.virtual.host_flash import KINDS as HOST_FLASH
 from hil.virtual.releases import RELEASES
 from hil.virtual.suite import KNOWN as SUITES
 
@@ -47,17 +47,37 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fabric", type=Path, required=True, help="folder where the boards meet")
     parser.add_argument("--probe-port", type=int, default=0, help="TCP port (default: a free one)")
     parser.add_argument(
+        "--probe-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="time that the probe takes for each request, as one behind USB does",
+    )
+    parser.add_argument(
         "--initsvtor",
         type=lambda text: int(text, 0),
         metavar="ADDRESS",
         help="vector table at reset (default: the boot ROM's)",
     )
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME[:N]")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:N[:M]]",
+        help="N: from its N-th occasion on, pageN: in the N-th page of flash; M: for M occasions",
+    )
     parser.add_argument(
         "--suite",
         default="",
         metavar="HOW",
         help="run regression tests: " + "; ".join(f"{how}: {what}" for how, what in SUITES.items()),
+    )
+    parser.add_argument(
+        "--host-flash",
+        default="",
+        metavar="HOW",
+        help="boot from the host's flash: "
+        + "; ".join(f"{how}: {what}" for how, what in HOST_FLASH.items()),
     )
     parser.add_argument("--time-scale", type=float, default=1.0, help="factor on every delay")
     parser.add_argument("--handshake-timeout", type=float, default=3.0, metavar="SECONDS")
@@ -75,6 +95,7 @@ def _config(arguments: Sequence[str]) -> BoardConfig:
         handshake_timeout=options.handshake_timeout,
         faults=faults.firmware,
         suite=options.suite,
+        host_flash=options.host_flash,
     )
     if options.chip >= options.rse_amount:
         expected = f"expected 0 to {options.rse_amount - 1} with --rse-amount {options.rse_amount}"
@@ -82,23 +103,33 @@ def _config(arguments: Sequence[str]) -> BoardConfig:
     for folder in (options.state, options.fabric):
         folder.mkdir(parents=True, exist_ok=True)
     return BoardConfig(
-        firmware, options.state, options.fabric, options.probe_port, faults, options.initsvtor
+        firmware,
+        options.state,
+        options.fabric,
+        options.probe_port,
+        faults,
+        options.initsvtor,
+        options.probe_delay,
     )
 
 
-def _end_with(loop: Loop, parent: int) -> None:
-    """End the loop at SIGTERM or SIGINT, at the end of a piped stdin, or with the parent."""
+def _obey(board: Board, parent: int) -> None:
+    """End at SIGTERM, SIGINT, the end of a piped stdin or with the parent; SIGUSR2: power cycle."""
+    loop = board.loop
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
 
     def on_signal(number: int, _frame: object) -> None:
+        if number == signal.SIGUSR2:
+            board.power_cycle()
+            return
         # SIGUSR1 says that the thread which started this process ended, or the whole parent.
         if number != signal.SIGUSR1 or os.getppid() != parent:
             loop.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, on_signal)
     loop.watch(wake, selectors.EVENT_READ, lambda _events: _discard(wake))
     with contextlib.suppress(OSError, AttributeError):
@@ -134,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"hil-virtual-board: {error}\n")
         return 2
     try:
-        _end_with(board.loop, parent)
+        _obey(board, parent)
         chip = board.chip
         probe = f"probe remote:127.0.0.1:{board.probe.port}"
         sys.stdout.write(f"virtual board {chip}: {probe} uart {board.uart.path}\n")

@@ -45,6 +45,7 @@ class Core:
         vectors: Address of the vector table at reset (INITSVTOR); the boot ROM by default.
         on_reset: Called after every reset of the core, with the core at its reset vector.
         on_hold: Called when the reset line is asserted.
+        secure_debug: Whether a debugger may halt the core, all of whose code is secure.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Core:
         on_reset: Callable[[], None],
         on_hold: Callable[[], None],
         vectors: int | None = None,
+        secure_debug: bool = True,
     ) -> None:
         self._bus = bus
+        self._secure_debug = secure_debug
         self._vectors = rom_base if vectors is None else vectors
         self._rom = range(rom_base, rom_base + rom_size)
         self._on_reset = on_reset
@@ -91,6 +94,12 @@ class Core:
         if self.held:
             self.held = False
             self.reset()
+
+    def power_on(self) -> None:
+        """Begin anew, without anything that a debugger has set."""
+        self._control = self._demcr = self._dfsr = 0
+        self.held = True
+        self.release()
 
     def reset(self) -> None:
         """Take the core to its reset vector; debug settings and memories survive."""
@@ -141,6 +150,8 @@ class Core:
             self.cpu.r[PC] = _LOCKUP_PC
 
     def _halt(self, reason: int) -> None:
+        if not self._secure_debug:
+            return
         self.halted = True
         self.lockup = False
         self._control |= _C_HALT
@@ -193,7 +204,8 @@ class Core:
 
     def _read_dhcsr(self) -> int:
         self.slice()
-        value = self._control | _S_REGRDY | _S_SDE
+        value = self._control | _S_REGRDY
+        value |= _S_SDE if self._secure_debug else 0
         value |= _S_HALT if self.halted else 0
         value |= _S_LOCKUP if self.lockup else 0
         value |= _S_RESET_ST if self._was_reset else 0

@@ -15,6 +15,9 @@ from hil.virtual.ppb_table import component_ids
 from hil.virtual.probe_errors import FaultError
 
 DPIDR = 0x4C013477
+#: Designer Arm (0x23B), a part number of no real chip, revision 0.
+TARGETID = 0x07E5E477
+_TARGETID_BANK = 2
 _AP_BASE = 0x2000
 _COMPONENT = 0x1000
 
@@ -39,6 +42,14 @@ class DebugPort:
         self._select = 0
         self._control = 0
 
+    def power_off(self) -> None:
+        """Forget everything, as when the chip loses its supply."""
+        self._select = self._control = 0
+
+    def upset(self) -> None:
+        """Set the sticky error, as a disturbance on the bus does."""
+        self._control |= _STICKY_ERROR
+
     def line_reset(self) -> None:
         """Return to the first register bank, as after 50 clocks with the data line high."""
         self._select &= ~0xF
@@ -51,6 +62,8 @@ class DebugPort:
         if address == 4 and bank == 0:
             powered = (self._control & _POWER_REQUESTS) << 1
             return self._control | powered
+        if address == 4 and bank == _TARGETID_BANK:
+            return TARGETID
         return 0
 
     def write_dp(self, address: int, value: int) -> None:

@@ -22,6 +22,8 @@ from hil.virtual.bl2 import bl2
 from hil.virtual.console import Console
 from hil.virtual.ecdsa import DEV_PUBLIC_KEY, POINT_SIZE
 from hil.virtual.error_codes import PlatError
+from hil.virtual.host_flash import KINDS as HOST_FLASH_KINDS
+from hil.virtual.host_flash import HostFlash
 from hil.virtual.lifecycle import Lcm
 from hil.virtual.machine import BootContext, BootEnd, Machine
 from hil.virtual.otp import Otp
@@ -49,6 +51,8 @@ class FirmwareConfig:
         rom_key: Public key that the ROM trusts: X and Y, 64 bytes.
         faults: What is wrong with this chip, see `faults.KNOWN`.
         suite: How the regression tests go, see `suite.KNOWN`; "" for firmware without tests.
+        host_flash: What it boots from in the host's flash, see `host_flash.KINDS`; "" for raw slots
+            in its own.
 
     Raises:
         UsageError: For a value outside its domain.
@@ -62,6 +66,7 @@ class FirmwareConfig:
     rom_key: bytes = DEV_PUBLIC_KEY
     faults: frozenset[str] = frozenset()
     suite: str = ""
+    host_flash: str = ""
 
     def __post_init__(self) -> None:
         release(self.release)
@@ -69,6 +74,11 @@ class FirmwareConfig:
         if self.suite and self.suite not in SUITES:
             known = ", ".join(SUITES)
             raise UsageError(f"unknown test suite {self.suite!r}; known are {known}")
+        if self.host_flash and self.host_flash not in HOST_FLASH_KINDS:
+            known = ", ".join(HOST_FLASH_KINDS)
+            raise UsageError(
+                f"unknown use of the host's flash {self.host_flash!r}; known are {known}"
+            )
         if fault_names.STOCK_2_2_2 in self.faults and self.release != "2.2.2":
             raise UsageError(
                 f"fault {fault_names.STOCK_2_2_2!r} is for release 2.2.2, not {self.release}"
@@ -99,6 +109,10 @@ class VirtualRse:
         fabric: Fabric,
     ) -> None:
         rules = release(config.release)
+        console = Console(uart, rules)
+        host_flash = None
+        if config.host_flash:
+            host_flash = HostFlash(config.host_flash, flash, rules, console)
         self._machine = Machine(
             release=rules,
             chip=config.chip,
@@ -111,9 +125,10 @@ class VirtualRse:
             lcm=Lcm(otp),
             flash=flash,
             sram=sram,
-            console=Console(uart, rules),
+            console=console,
             fabric=fabric,
             suite=config.suite,
+            host_flash=host_flash,
         )
 
     def boot(self) -> Generator[float, None, BootEnd]:

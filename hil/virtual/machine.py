@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 from hil.virtual import faults
 from hil.virtual.console import Console
+from hil.virtual.host_flash import HostFlash
 from hil.virtual.lifecycle import Lcm
 from hil.virtual.otp_layout import GUK, OtpMap
 from hil.virtual.ports import Fabric, FlashPort, SramPort
@@ -46,6 +47,7 @@ class Machine:
         random: The TRNG.
         staged: A provisioning message was accepted before (persistent data of 2.3).
         suite: How the regression tests go, see `suite.KNOWN`; "" for firmware without tests.
+        host_flash: Where images are looked for in the host's flash; None for raw slots.
     """
 
     release: Release
@@ -64,6 +66,7 @@ class Machine:
     random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
     staged: bool = False
     suite: str = ""
+    host_flash: HostFlash | None = None
 
     def has(self, fault: str) -> bool:
         """Whether this chip has that fault."""
@@ -86,7 +89,9 @@ class BootContext:
     Attributes:
         bl1_2_hash: SHA-256 of the 8 KiB that BL1_1 loaded.
         vhuk: The KMU's vHUK slot.
+        bl2_slots: Offsets in the flash of the two slots of BL2.
     """
 
     bl1_2_hash: bytes = b""
     vhuk: bytes = field(default=b"", repr=False)
+    bl2_slots: tuple[int, int] = (0x000000, 0x020000)

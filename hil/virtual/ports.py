@@ -18,10 +18,10 @@ class UartPort(Protocol):
 
 
 class FlashPort(Protocol):
-    """The RSE boot flash."""
+    """The flash that the RSE boots from."""
 
     def read(self, offset: int, size: int) -> bytes:
-        """`size` bytes from `offset` in the 8 MiB boot flash (erased flash reads FF)."""
+        """`size` bytes from `offset` (erased flash reads FF), less where the flash ends."""
         ...
 
 

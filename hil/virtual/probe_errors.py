@@ -30,6 +30,12 @@ class NoAckError(WireError):
     status = 10
 
 
+class WaitError(WireError):
+    """The target answers WAIT, again and again."""
+
+    status = 11
+
+
 class FaultError(WireError):
     """The target answers FAULT; a sticky error is set."""
 

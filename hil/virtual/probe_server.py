@@ -9,14 +9,22 @@ client may have the probe open at a time, as with a USB probe.
 from __future__ import annotations
 
 import json
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hil.virtual.board_faults import FaultPlan
 from hil.virtual.board_loop import Connection, Loop, listen
 from hil.virtual.board_reset_line import ResetLine
 from hil.virtual.debug_port import DebugPort
-from hil.virtual.probe_errors import ProbeGoneError, ProbeUseError, WireError
+from hil.virtual.fault_counts import FaultCounts
+from hil.virtual.probe_errors import (
+    NoAckError,
+    ProbeGoneError,
+    ProbeUseError,
+    WaitError,
+    WireError,
+)
 
 _PROTOCOL_VERSION = 1
 _CAPABILITIES = ["SWJ_SEQUENCE", "BANKED_DP_REGISTERS", "APv2_ADDRESSES"]
@@ -32,11 +40,19 @@ class Probe:
     Args:
         port: The debug port on the wire.
         line: The reset line that it drives.
+        faults: What goes wrong on the wire, counted in requests.
+        dark: Whether the chip has no supply.
     """
 
-    def __init__(self, port: DebugPort, line: ResetLine) -> None:
+    def __init__(
+        self, port: DebugPort, line: ResetLine, faults: FaultCounts, dark: Callable[[], bool]
+    ) -> None:
         self._port = port
         self._line = line
+        self.faults = faults
+        self._dark = dark
+        #: Requests so far, of all clients.
+        self.requests = 0
         self._wire: str | None = None
         self.owner: object | None = None
 
@@ -54,15 +70,15 @@ class Probe:
             "connect": self._connect,
             "disconnect": self._disconnect,
             "swj_sequence": self._sequence,
-            "reset": self._line.pulse,
-            "assert_reset": self._line.drive,
+            "reset": lambda: None if self._dark() else self._line.pulse(),
+            "assert_reset": lambda level: None if self._dark() else self._line.drive(level),
             "is_reset_asserted": lambda: self._line.asserted,
-            "read_dp": self._port.read_dp,
-            "write_dp": self._port.write_dp,
-            "read_ap": lambda address: self._port.read_ap(address)[0],
-            "write_ap": lambda address, value: self._port.write_ap(address, [value]),
-            "read_ap_multiple": self._port.read_ap,
-            "write_ap_multiple": self._port.write_ap,
+            "read_dp": self._wired(self._port.read_dp),
+            "write_dp": self._wired(self._port.write_dp),
+            "read_ap": self._through_ap(lambda address: self._port.read_ap(address)[0]),
+            "write_ap": self._through_ap(lambda at, value: self._port.write_ap(at, [value])),
+            "read_ap_multiple": self._through_ap(self._port.read_ap),
+            "write_ap_multiple": self._through_ap(self._port.write_ap),
             "get_memory_interface_for_ap": _nothing,
         }
 
@@ -71,6 +87,28 @@ class Probe:
         if self.owner is client:
             self.owner = None
             self._wire = None
+
+    def _wired(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an access to the chip as it fares on the wire."""
+
+        def access(*arguments: Any) -> Any:
+            if self._dark():
+                raise NoAckError("no ACK: the chip does not answer")
+            return action(*arguments)
+
+        return access
+
+    def _through_ap(self, action: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an access to an access port as it fares on the bus behind it."""
+
+        def access(*arguments: Any) -> Any:
+            if self.faults.holds("wait-storm", self.requests):
+                raise WaitError("WAIT was answered 100 times in a row")
+            if self.faults.holds("sticky-fault", self.requests):
+                self._port.upset()
+            return action(*arguments)
+
+        return self._wired(access)
 
     def _open(self, client: object) -> None:
         if self.owner not in (None, client):
@@ -126,16 +164,24 @@ class ProbeServer:
         loop: The board's event loop.
         port: TCP port on 127.0.0.1, 0 for a free one.
         probe: The probe.
-        faults: What goes wrong, counted in requests.
+        delay: Seconds between a request and its answer.
     """
 
-    def __init__(self, loop: Loop, port: int, probe: Probe, faults: FaultPlan) -> None:
+    def __init__(self, loop: Loop, port: int, probe: Probe, delay: float = 0.0) -> None:
         self._loop = loop
         self._probe = probe
-        self._faults = faults
-        self._requests = 0
+        self._delay = delay
+        #: Answers on their way, in order, with the time when they arrive.
+        self._late: deque[tuple[float, Connection, bytes]] = deque()
         self._socket = listen(loop, port, self._accept)
         self.port: int = self._socket.getsockname()[1]
+
+    def tick(self) -> float | None:
+        """Deliver the answers that are due; return the seconds until the next is."""
+        while self._late and (left := self._late[0][0] - time.monotonic()) <= 0:
+            _, connection, data = self._late.popleft()
+            connection.send(data)
+        return left if self._late else None
 
     def _accept(self, connection: Connection) -> None:
         handlers = self._probe.handlers(connection)
@@ -149,8 +195,13 @@ class ProbeServer:
             line = bytes(connection.received[:end])
             del connection.received[: end + 1]
             reply = self._answer(line, handlers)
-            if reply is not None:
-                connection.send(json.dumps(reply, separators=(",", ":")).encode() + b"\n")
+            if reply is None:
+                continue
+            data = json.dumps(reply, separators=(",", ":")).encode() + b"\n"
+            if self._delay:
+                self._late.append((time.monotonic() + self._delay, connection, data))
+            else:
+                connection.send(data)
         if len(connection.received) > _LINE_LIMIT:
             connection.close()
 
@@ -158,10 +209,11 @@ class ProbeServer:
         self, line: bytes, handlers: Mapping[str, Callable[..., Any]]
     ) -> dict[str, Any] | None:
         """Carry out one request; None is silence."""
-        self._requests += 1
-        if self._faults.reached("probe-silent", self._requests):
+        probe = self._probe
+        probe.requests += 1
+        if probe.faults.holds("probe-silent", probe.requests):
             return None
-        gone = self._faults.reached("probe-gone", self._requests)
+        gone = probe.faults.holds("probe-gone", probe.requests)
         number: Any = -1
         try:
             request = json.loads(line)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_pyocd_launcher import FLASH, MESSAGE, image, rse, settings
+from test_pyocd_launcher import FLASH, MESSAGE, image, rse
+from test_pyocd_launcher import settings as with_recovery
 from virtual_boards import BoardProcess
 
 from hil.errors import DeviceError
@@ -21,6 +22,11 @@ from hil.targets.pyocd_launcher import PyocdLauncher
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
 
 pytest.importorskip("pyocd")
+
+
+def settings(**changes: object) -> PyocdSettings:
+    """Settings with which nothing is tried again: the first failure is what these tests are about."""
+    return with_recovery(**{"recovery": [], **changes})
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +111,7 @@ def test_wrong_settings_are_found_before_anything_is_erased(
         ("flash-erase-error", "erase sector failure (address 0xb0004000"),
         ("flash-program-error", "program page failure"),
         ("flash-bad-bit", "1 of 300 bytes differ"),
-        ("debug-locked", "No cores were discovered"),
+        ("debug-locked", "debug access is locked"),
         ("probe-gone:150", "unplugged"),
     ],
 )

@@ -7,7 +7,7 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,10 @@ def test_stop_may_be_called_twice_and_a_start_begins_anew(
     assert FIRST_LINE in lab.heard(0)
 
 
+#: What a worker answers to a load of nothing.
+_ANSWER = {"images": [], "size": 0, "erased": 0, "notes": [], "seconds": 0.1}
+
+
 class Scribe:
     """Stands in for the workers and writes down what they are asked."""
 
@@ -210,7 +214,19 @@ class Scribe:
         self.asked.append((command, sorted(requests)))
         if command == self._fails:
             raise DeviceError("it failed")
-        return {rse: {"digests": []} for rse in requests}
+        return dict.fromkeys(requests, _ANSWER)
+
+    def ask_each(
+        self, operation: str, requests: Mapping[int, Mapping[str, Any]], limit: float
+    ) -> tuple[dict[int, Any], dict[int, DeviceError]]:
+        try:
+            return self.ask(operation, requests, limit), {}
+        except DeviceError as error:
+            error.rse = min(requests)
+            return {}, dict.fromkeys(requests, error)
+
+    def drop(self, _rses: Iterable[int]) -> None:
+        """Nothing is held here."""
 
     def running(self, _rse: int) -> bool:
         return True
@@ -256,7 +272,8 @@ def test_armed_is_called_when_the_consoles_are_drained(how: str) -> None:
 
 def test_after_a_failed_load_everything_is_held_anew() -> None:
     """The core may stand in the flash algorithm: it must not be released from there."""
-    driver = PyocdLauncher(settings(), [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
+    given = settings(recovery=[])
+    driver = PyocdLauncher(given, [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
     driver._crew = scribe = Scribe(fails="load")  # type: ignore[assignment]
     with pytest.raises(DeviceError):
         driver.load(LoadPlan(()))

@@ -200,3 +200,22 @@ def test_a_probe_that_appears_late_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Refusal, match="'4567'") as caught:
         find_probe("4567")
     assert "connected: 0123;" in str(caught.value.hint)
+
+
+def test_nothing_that_lies_about_takes_part(
+    board: BoardProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyOCD would run a pyocd_user.py and read a pyocd.yaml of the working directory, and unlock."""
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (lab / "pyocd_user.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    (lab / "pyocd.yaml").write_text("connect_mode: attach\nauto_unlock: true\n")
+    monkeypatch.chdir(lab)
+    chip = chip_of(board, user_script=None, target="cortex_m")
+    chip.hold(None)
+    options = chip._session.options
+    assert options.get("auto_unlock") is False
+    assert options.get("connect_mode") == "under-reset"
+    assert Path.cwd() == Path("/")
+    chip.close()
+    assert not (tmp_path / "ran").exists()

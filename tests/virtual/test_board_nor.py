@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hil.virtual import nor
 from hil.virtual.bus import Bus
+from hil.virtual.fault_counts import FaultCounts
 from hil.virtual.nor import FlashController, NorFlash
 
 RAM = 0x30000000
@@ -20,7 +21,7 @@ def controller(flash: NorFlash, ram: bytes = b"", *faults: str) -> FlashControll
     """A controller with `ram` in its RAM."""
     bus = Bus()
     bus.map_memory(RAM, bytearray(ram.ljust(0x10000, b"\0")))
-    return FlashController(flash, bus, set(faults))
+    return FlashController(flash, bus, FaultCounts(faults))
 
 
 def command(device: FlashController, number: int, address: int, length: int = 0) -> int:

@@ -111,7 +111,7 @@ def test_a_killed_board_does_not_disturb_its_peers(tmp_path: Path) -> None:
         (["--chip=4"], "--chip 4: expected 0 to 3"),
         (["--release=9.9"], "no virtual RSE firmware '9.9'"),
         (["--fault=flash-hagn"], "no such fault; there are"),
-        (["--fault=probe-gone:soon"], "'soon' is not a number of requests"),
+        (["--fault=probe-gone:soon"], "'soon' is not a number of occasions"),
         (["--initsvtor=0x90000000"], "--initsvtor 0x90000000: there is no memory"),
         (["--rse-amount=0"], "chip 0 of 0 RSEs: there can be 1 to 8"),
         (["--bogus"], "unrecognized arguments: --bogus"),

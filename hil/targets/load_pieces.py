@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a load of one chip is made of: images, the units that are written, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hil.targets.image_chunks import Chunk
+
+#: Told a step, the bytes done and the bytes in all.
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass
+class Item:
+    """One image on its way to the chip."""
+
+    name: str
+    memory: str
+    sha256: str
+    chunks: list[Chunk]
+    written: int = 0
+    skipped: int = 0
+    #: Digest of the file once every byte of it has been found on the chip.
+    found: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes for the chip, not those of the file."""
+        return sum(len(chunk.data) for chunk in self.chunks)
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """The smallest part of a flash that is written: a sector, or a page that spans several."""
+
+    start: int
+    size: int
+
+
+def within(chunks: Sequence[Chunk], units: set[Unit]) -> list[Chunk]:
+    """Return the parts of chunks that lie in one of the units; neighbours as one."""
+    parts: list[Chunk] = []
+    for chunk in chunks:
+        for unit in sorted(units):
+            start, end = max(chunk.address, unit.start), min(chunk.end, unit.start + unit.size)
+            if start >= end:
+                continue
+            data = chunk.data[start - chunk.address : end - chunk.address]
+            if parts and parts[-1].end == start:
+                parts[-1] = Chunk(parts[-1].address, parts[-1].data + data)
+            else:
+                parts.append(Chunk(start, data))
+    return parts
+
+
+class Counter:
+    """Adds up the bytes of one step."""
+
+    def __init__(self, tell: Tell, step: str, total: int) -> None:
+        self._tell, self._step, self._total, self._done = tell, step, total, 0
+
+    def __call__(self, size: int) -> None:
+        """Take the bytes of one more piece."""
+        self._done += size
+        self._tell(self._step, self._done, self._total)
+
+
+class EraseThenProgram:
+    """pyOCD's progress: from 0 to 1 while it erases, and once more while it programs."""
+
+    def __init__(self, tell: Tell, total: int) -> None:
+        self._tell, self._total = tell, total
+        self._step, self._last = "erase", 0.0
+
+    def __call__(self, share: float) -> None:
+        """Take pyOCD's share of the present phase."""
+        if share < self._last:
+            self._step = "program"
+        self._last = share
+        self._tell(self._step, round(min(share, 1.0) * self._total), self._total)
