@@ -11,9 +11,10 @@ from typing import Literal
 class Endpoint:
     """One console, as whoever opens it needs to know it."""
 
-    #: How to open it: a serial device, a raw TCP port, a telnet port or a file that grows.
-    kind: Literal["serial", "tcp", "telnet", "file"]
-    #: Device path, `host:port` or file path.
+    #: How to open it: a serial device, a raw TCP port, a telnet port, a file that grows or a
+    #: socket of this host.
+    kind: Literal["serial", "tcp", "telnet", "file", "unix"]
+    #: Device path, `host:port`, or path of the file or socket.
     address: str
     #: Only meaningful for a serial device.
     baud: int = 115200

@@ -20,10 +20,12 @@ def ordered_resets(log: Path) -> list[int]:
     rse = log.stem.removeprefix("rse")
     if log.parent.name != "uart" or not rse.isdecimal():
         return []
-    found = set()
+    found: set[int] = set()
     try:
         with journal.open("rb") as stream:
             while line := stream.readline(_MAX_LINE):
+                if b'"kind": "bench"' in line:
+                    found.clear()  # a new bench has new transcripts
                 if b'"let go"' in line and (offset := _offset(line, rse)) is not None:
                     found.add(offset)
     except OSError:

@@ -4,13 +4,21 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from hil.errors import DeviceError, UsageError
-from hil.uart.sources import FileSource, SerialSource, Source, TcpSource, TelnetSource
+from hil.uart.sources import (
+    FileSource,
+    SerialSource,
+    Source,
+    TcpSource,
+    TelnetSource,
+    UnixSource,
+)
 
 #: Seconds that a TCP connection may take.
 CONNECT_TIMEOUT = 5.0
@@ -22,9 +30,9 @@ def open_source(kind: str, address: str, baud: int = 115200) -> Source:
     """Open what a console is attached to.
 
     Args:
-        kind: "serial", "tcp", "telnet" or "file".
+        kind: "serial", "tcp", "telnet", "file" or "unix".
         address: A device path or URL of pyserial (`rfc2217://host:port`, `socket://host:port`),
-            `host:port`, or the path of a file that grows (it may appear later).
+            `host:port`, the path of a file that grows (it may appear later), or of a socket.
         baud: Speed of a serial device.
 
     Raises:
@@ -159,9 +167,31 @@ def _open_file(address: str, _baud: int) -> Source:
     return FileSource(path)
 
 
+def _open_unix(address: str, _baud: int) -> Source:
+    path = Path(address)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(CONNECT_TIMEOUT)
+    try:
+        # By its folder's descriptor: a socket's own path may have 107 bytes, a run's folder more.
+        folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:
+            sock.connect(f"/proc/self/fd/{folder}/{path.name}")
+        finally:
+            os.close(folder)
+    except OSError as error:
+        sock.close()
+        raise DeviceError(
+            f"{address}: {error.strerror or error}",
+            operation="open console",
+            hint="check that the program behind the socket runs and that nobody else is connected",
+        ) from error
+    return UnixSource(sock, f"{address} (unix)")
+
+
 _OPENERS: dict[str, Callable[[str, int], Source]] = {
     "serial": _open_serial,
     "tcp": _open_tcp,
     "telnet": _open_telnet,
     "file": _open_file,
+    "unix": _open_unix,
 }

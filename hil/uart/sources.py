@@ -157,6 +157,15 @@ class TcpSource(Source):
         self._socket.close()
 
 
+class UnixSource(TcpSource):
+    """A connection to a socket of this host: a UART of QEMU."""
+
+    def __init__(self, sock: socket.socket, name: str) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self.name = name
+
+
 class TelnetSource(TcpSource):
     """A telnet connection; the transcript gets the data without the telnet commands."""
 

@@ -33,6 +33,12 @@ LAST_WORDS = 0.5
 Reason = str
 
 
+class FirmwareEnded(str):
+    """Sentence of `alive` for a device that the firmware itself ended: no failure of the lab."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class BootResult:
     """How far one RSE came.
@@ -277,7 +283,8 @@ class _Machine:
         if sentence is not None:
             self._dead_since = self._dead_since or now
             if self._follower.ended or now - self._dead_since >= LAST_WORDS:
-                self._end("dead", sentence, now)
+                reason = "exception" if isinstance(sentence, FirmwareEnded) else "dead"
+                self._end(reason, sentence, now)
         elif self._follower.ended and self._recorded:
             self._end("budget", f"{self._late()}: the recording ends", self.deadline)
         elif self._follower.ended:
