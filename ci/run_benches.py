@@ -2,7 +2,8 @@
 """Runs `pytest testcases` on one board after the other and ends with a short verdict for each.
 
 Every run is a process of its own; a failing board does not keep the next one from running. The exit
-status is 0 only if every run passed.
+status is that of the run whose failure weighs most (docs/verdicts.md), 0 only if every run passed. A
+run that was killed left no JUnit file; it gets one here, in which the killed test is an error.
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from hil.report.exit_status import combined_status
+from hil.report.junit import write_junit
+from hil.report.recorded import read_record
+from hil.report.runs_view import find_runs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,7 +32,7 @@ def main() -> int:
     # A folder of its own per call: two calls side by side do not list each other's runs.
     (ROOT / options.runs).mkdir(parents=True, exist_ok=True)
     runs = Path(tempfile.mkdtemp(prefix="benches-", dir=ROOT / options.runs))
-    failed = False
+    statuses = []
     for board in options.boards:
         print(f"\n== {board}", flush=True)
         command = [
@@ -39,12 +45,15 @@ def main() -> int:
             "--runs",
             str(runs),
         ]
-        failed |= subprocess.run([*command, "-q"], cwd=ROOT, check=False).returncode != 0
+        statuses.append(subprocess.run([*command, "-q"], cwd=ROOT, check=False).returncode)
+    for folder in find_runs(runs):
+        recorded = read_record(folder)
+        if not recorded.junit.is_file():
+            write_junit(recorded.junit, recorded)
     print(flush=True)
-    shown = subprocess.run(
-        [sys.executable, "-m", "hil.cli", "runs", str(runs)], cwd=ROOT, check=False
-    )
-    return 1 if failed or shown.returncode != 0 else 0
+    subprocess.run([sys.executable, "-m", "hil.cli", "runs", str(runs)], cwd=ROOT, check=False)
+    # A process that a signal ended has a negative status, which no shell can show.
+    return combined_status(128 - status if status < 0 else status for status in statuses)
 
 
 if __name__ == "__main__":

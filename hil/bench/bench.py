@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,15 +14,19 @@ from hil.bench.board import Stage
 from hil.bench.board_file import BoardFile
 from hil.bench.boots import SystemBoot
 from hil.bench.image_plan import build_plan
+from hil.bench.janitor import Janitor, new_mark, put_away
 from hil.bench.locks import BenchLock
-from hil.bench.placeholders import expand, is_announced
-from hil.bench.power import VANISH_SECONDS, await_devices, switch
+from hil.bench.placeholders import expand
+from hil.bench.power import VANISH_SECONDS, SerialLine, await_devices, switch
+from hil.bench.resources import resources
 from hil.bench.services import Services
+from hil.bench.stage_times import timeline
 from hil.bench.targets import console_endpoints, make_launcher
 from hil.errors import DeviceError
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
-from hil.targets.load import LoadPlan, LoadReport, PlacedImage
+from hil.targets.load import FlashPolicy, LoadPlan, LoadReport, PlacedImage, Progress
+from hil.targets.recovery import Lab
 from hil.uart.capture import Capture, CaptureEvent
 from hil.uart.console import Console
 from hil.uart.follower import BootFollower
@@ -53,9 +56,22 @@ class Bench:
             say, and `state/`, while the bench is live, what devices write.
         cache: Folder of signed images, kept from run to run.
         journal: Told of everything that happens.
+        boots_before: Boots of the same run on benches before this one; their numbers are taken.
+        flash: Which sectors are written; None: as the board file says.
+        progress: Told how far a load is.
     """
 
-    def __init__(self, file: BoardFile, folder: Path, cache: Path, journal: Journal) -> None:
+    def __init__(
+        self,
+        file: BoardFile,
+        folder: Path,
+        cache: Path,
+        journal: Journal,
+        *,
+        boots_before: int = 0,
+        flash: FlashPolicy | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.board = file.board
         self._file = file
         self._folder = folder.absolute()
@@ -66,6 +82,9 @@ class Bench:
         self._services: Services | None = None
         self._capture: Capture | None = None
         self._boots = 0
+        self._boots_before = boots_before
+        self._flash = flash
+        self._progress = progress
         self._values: dict[str, str] = {}
         self.plan = LoadPlan(())
         self._endpoints: dict[int, Endpoint] = {}
@@ -105,9 +124,10 @@ class Bench:
             raise
 
     def _open(self, images: bool) -> None:
-        state = self._folder / "state"
+        state, logs, mark = self._folder / "state", self._folder / "logs", new_mark()
+        self._stack.callback(Janitor(mark, state, logs).dismiss)
         state.mkdir(parents=True, mode=0o700)
-        self._stack.callback(self._clear_away, state)
+        self._stack.callback(put_away, state, logs)
         if images:
             self.plan = build_plan(self._file, self._cache)
             self._journal.event("images", images=[_told(image) for image in self.plan.images])
@@ -117,28 +137,22 @@ class Bench:
             "board": str(self._file.path.parent),
             "release": self.board.release,
         }
-        self._services = Services(self.board, state, self._values)
+        self._services = Services(self.board, state, self._values, mark)
         self._stack.callback(self._services.stop)
         self._values |= self._services.start()
         self._journal.event("services", announced=self._values)
 
         holder = f"the run {self._folder.name}"
-        self._stack.enter_context(BenchLock(self._resources(), holder))
+        self._stack.enter_context(BenchLock(resources(self.board, self._expand), holder))
         if self.board.power.off:
             self._stack.callback(self._switch, "off", self.board.power.off)
         if self.board.power.on:
             self._switch("on", self.board.power.on)
-            await_devices(
-                self._expand(rse.console.serial, f"rses.{rse.id}.console")
-                for rse in self.board.rses
-                if rse.console is not None
-                and rse.console.serial is not None
-                and "://" not in rse.console.serial
-            )
+            self._await_consoles()
 
         self._capture = Capture(self._captured)
         self._stack.callback(self._capture.close)
-        self._launcher = make_launcher(self._file, state, self._expand)
+        self._launcher = make_launcher(self._file, state, self._expand, self._lab())
         self._stack.callback(self._launcher.stop)
 
     def load(self) -> LoadReport:
@@ -155,11 +169,21 @@ class Bench:
                     "rse": loaded.image.rse,
                     "sha256": loaded.sha256_on_device,
                     "how": loaded.how,
+                    "written": loaded.written,
+                    "skipped": loaded.skipped,
                 }
                 for loaded in report.images
             ],
+            boards=[
+                asdict(board) | {"bytes_per_second": round(board.rate)} for board in report.boards
+            ],
         )
         return report
+
+    def cycle_power(self) -> None:
+        """Switch the supply off and on with the board's command, and boot nothing on purpose."""
+        if (cycle := self.board.power.cycle) is not None:
+            self._cycle(cycle, lambda: None)
 
     def listen(self, *, start: bool = False) -> None:
         """Open every console, and watch nothing.
@@ -192,7 +216,24 @@ class Bench:
         """Reset the whole system, by power cycle where the board asks for it, and watch it."""
         if (cycle := self.board.power.cycle) is not None:
             return self._boot("power cycle", lambda armed: self._cycle(cycle, armed))
+        pull = self.board.power.reset
+        if pull is not None and "reset" not in self.launcher.capabilities:
+
+            def by_line(armed: Callable[[], None]) -> None:
+                armed()
+                self._switch("reset", pull)
+
+            return self._boot("reset line", by_line)
         return self._boot("reset", lambda armed: self.launcher.reset(None, armed=armed))
+
+    @property
+    def probes(self) -> dict[int, str]:
+        """The debug probe of each RSE that has one, by its id as the driver knows it."""
+        return {
+            rse.id: self._expand(rse.probe, f"rses.{rse.id}.probe")
+            for rse in self.board.rses
+            if rse.probe is not None
+        }
 
     @property
     def recordings(self) -> Mapping[int, Recording]:
@@ -211,7 +252,7 @@ class Bench:
             return None
         if not self.board.warm_reset:
             return "the board file says warm_reset: false, and gives no power.cycle command"
-        if "reset" not in self.launcher.capabilities:
+        if "reset" not in self.launcher.capabilities and self.board.power.reset is None:
             return f"the launcher {self.board.launcher.kind} cannot reset"
         return None
 
@@ -221,14 +262,6 @@ class Bench:
         for transcript in self.transcripts.values():
             transcript.close()
         self._launcher = None
-
-    def _clear_away(self, state: Path) -> None:
-        """Keep what programs logged; remove what devices wrote: an OTP image holds keys."""
-        logs = self._folder / "logs"
-        for log in sorted(state.rglob("*.log")):
-            logs.mkdir(exist_ok=True)
-            log.replace(logs / "-".join(log.relative_to(state).parts))
-        shutil.rmtree(state, ignore_errors=True)
 
     def _boot(self, how: str, let_go: Callable[[Callable[[], None]], None]) -> SystemBoot:
         """Boot the system and watch it.
@@ -244,7 +277,8 @@ class Bench:
         def armed() -> None:
             offsets.update({rse: t.size for rse, t in self.transcripts.items()})
 
-        self._journal.event("boot", number=self._boots, how=how)
+        number = self._boots_before + self._boots
+        self._journal.event("boot", number=number, how=how)
         try:
             let_go(armed)
         except OSError as error:
@@ -253,7 +287,7 @@ class Bench:
         self.boot_offsets = {rse: offsets.get(rse, 0) for rse in self.transcripts}
         # Whoever reads the transcripts later knows by this that these resets were asked for.
         self._journal.event(
-            "let go", number=self._boots, offsets=self.boot_offsets, monotonic=started
+            "let go", number=number, offsets=self.boot_offsets, monotonic=started
         )
         followers = {
             rse: BootFollower(transcript, rse=rse, from_offset=offsets.get(rse, 0))
@@ -262,9 +296,9 @@ class Bench:
         budgets = self._budgets(provisioning=first and self.board.provisioning.from_virgin)
         results = wait_stages(followers, budgets, start=started, alive=self.alive, guard=self.guard)
         results = self._with_runtime_reports(followers, results)
-        boot = SystemBoot(self._boots, results, started)
+        boot = SystemBoot(number, results, started)
         self._boots += 1
-        self._journal_boot(boot)
+        self._journal_boot(boot, budgets)
         return boot
 
     def alive(self, rse: int) -> str | None:
@@ -323,7 +357,7 @@ class Bench:
     def _captured(self, event: CaptureEvent) -> None:
         self._journal.event("uart", console=event.console, what=event.kind, text=event.text)
 
-    def _journal_boot(self, boot: SystemBoot) -> None:
+    def _journal_boot(self, boot: SystemBoot, budgets: Mapping[str, float]) -> None:
         for rse in boot.rses:
             result = boot.of(rse)
             self._journal.event(
@@ -334,37 +368,44 @@ class Bench:
                 stages={s.stage: s.t and round(s.t - boot.started, 4) for s in result.reached},
                 reason=result.detail or None,
                 last_line=result.last_line,
+                timeline=timeline(result, boot.started, budgets),
             )
-
-    def _resources(self) -> list[str]:
-        """Name the hardware that only one run may use.
-
-        What this run's own services announced is nobody else's, and its names (a pty, a port) may
-        belong to another run tomorrow.
-        """
-        found = []
-        for rse in self.board.rses:
-            places = [("probe", rse.probe)]
-            if rse.console is not None:
-                console = rse.console
-                places += [
-                    ("console", text) for text in (console.serial, console.tcp, console.telnet)
-                ]
-            for what, text in places:
-                if text is not None and not is_announced(text):
-                    place = self._expand(text, f"rses.{rse.id}")
-                    is_path = "/" in place and "://" not in place
-                    found.append(f"{what} {Path(place).resolve() if is_path else place}")
-        return found
 
     def _expand(self, text: str, where: str) -> str:
         return expand(text, self._values, where=where)
 
-    def _switch(self, what: str, command: list[str]) -> None:
+    def _switch(self, what: str, method: list[str] | SerialLine) -> None:
         self._journal.event("power", what=what)
-        switch(what, [self._expand(word, f"power.{what}") for word in command])
+        switch(what, method, lambda text: self._expand(text, f"power.{what}"))
 
-    def _cycle(self, command: list[str], armed: Callable[[], None]) -> None:
+    def _lab(self) -> Lab:
+        """Return what a launcher may use of this bench."""
+        cycle, reset = self.board.power.cycle, self.board.power.reset
+
+        def switch_off_and_on() -> None:
+            if cycle is not None:
+                self._cycle(cycle, lambda: None)
+                self._await_consoles()
+
+        return Lab(
+            tell=self._journal.event,
+            progress=self._progress,
+            flash=self._flash,
+            power_cycle=switch_off_and_on if cycle is not None else None,
+            reset=(lambda: self._switch("reset", reset)) if reset is not None else None,
+        )
+
+    def _await_consoles(self) -> None:
+        """Wait for the serial devices that come with the board's supply."""
+        await_devices(
+            self._expand(rse.console.serial, f"rses.{rse.id}.console")
+            for rse in self.board.rses
+            if rse.console is not None
+            and rse.console.serial is not None
+            and "://" not in rse.console.serial
+        )
+
+    def _cycle(self, command: list[str] | SerialLine, armed: Callable[[], None]) -> None:
         """Switch the supply off and on, and open again the consoles that went with it."""
         armed()
         self._switch("cycle", command)

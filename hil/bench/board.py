@@ -14,12 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, model_validator
 
+from hil.bench.power import Power
 from hil.errors import ModelError, UsageError
 from hil.images.image_spec import ImageSpec
 from hil.images.platforms import platform
 from hil.model.releases import release_for
 from hil.targets.fvp_settings import FvpSettings
+from hil.targets.mps_settings import MpsSettings
 from hil.targets.pyocd_settings import PyocdSettings
+from hil.targets.qemu_settings import QemuSettings
 
 
 class Strict(BaseModel):
@@ -157,15 +160,9 @@ class Fingerprint(Strict):
     partition_id: int = Field(3000, description="client id of the runtime reporter's partition")
 
 
-class Power(Strict):
-    """Commands of the lab that switch the board's supply; argument lists, no shell."""
-
-    on: list[str] | None = Field(None, description="before the images are loaded")
-    off: list[str] | None = Field(None, description="after the run")
-    cycle: list[str] | None = Field(None, description="instead of a reset")
-
-
-Launcher = Annotated[PyocdSettings | FvpSettings, Field(discriminator="kind")]
+Launcher = Annotated[
+    PyocdSettings | FvpSettings | MpsSettings | QemuSettings, Field(discriminator="kind")
+]
 
 #: An FVP's terminal buffers input without flow control: a hundred characters a second arrive.
 FVP_PACE = 0.01
@@ -179,6 +176,14 @@ DEFAULT_BUDGETS: dict[Stage, float] = {
     Stage.RUNTIME: 120,
     Stage.NS: 30,
 }
+
+
+class Retries(Strict):
+    """How often a run tries again what the lab broke; what the product failed is never retried."""
+
+    budget: int = Field(2, ge=0, le=100, description="retries in one run, of all tests together")
+    per_test: int = Field(1, ge=0, le=10, description="retries of one test")
+    pause: float = Field(1, ge=0, le=600, description="seconds before the bench is built anew")
 
 
 class Suite(Strict):
@@ -228,6 +233,15 @@ class Board(Strict):
     allowed_errors: list[str] = Field(
         default_factory=list, description="regular expressions of error lines that are expected"
     )
+    retries: Retries = Retries()
+    quarantine_after: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="failures of the lab in a row (runs, or `hil doctor --live`) after which a device "
+        "is put in quarantine; by default 3 for hardware, never for devices that are made anew for "
+        "each run",
+    )
     fail_on: list[str] = Field(
         default_factory=list,
         description="regular expressions that no UART may ever say: the first match ends every wait "
@@ -255,6 +269,19 @@ class Board(Strict):
             for rse in self.rses:
                 if rse.probe is None or rse.console is None:
                     raise ValueError(f"rses: RSE {rse.id} needs `probe` and `console` with pyocd")
+        if self.launcher.kind == "mps":
+            for rse in self.rses:
+                if rse.console is None:
+                    raise ValueError(f"rses: RSE {rse.id} needs `console` with mps")
+            unknown = sorted(self.launcher.images.keys() - {image.name for image in self.images})
+            if unknown:
+                raise ValueError(f"launcher.images: there is no image {unknown[0]!r}")
+        kept = isinstance(self.launcher, FvpSettings | QemuSettings) and self.launcher.nvm.keep is not None
+        if kept and self.provisioning.from_virgin:
+            raise ValueError(
+                "provisioning.from_virgin: only the first run is, as launcher.nvm.keep keeps the OTP; "
+                "expected false"
+            )
         for name, rules in (("allowed_errors", self.allowed_errors), ("fail_on", self.fail_on)):
             for rule in rules:
                 try:

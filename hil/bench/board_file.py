@@ -23,7 +23,9 @@ from hil.errors import UsageError
 
 MAX_EXTENDS = 8
 #: Keys whose value is a path; a relative one starts from the folder of the file it stands in.
-PATH_KEYS = {"file", "payload", "key", "bl1_2", "user_script", "pack"}
+PATH_KEYS = {"file", "payload", "key", "bl1_2", "user_script", "pack", "gpt"}
+#: Ends of the way to a mapping whose values are paths.
+PATH_MAPPINGS = (("files",), ("fip", "images"))
 #: Values below these keys are never shown in a message.
 SECRET_KEYS = {"guk", "kp_cm", "kce_cm", "kp_dm", "kce_dm", "krtl", "huks"}
 
@@ -138,16 +140,17 @@ def _read_with_bases(path: Path, shown: str, depth: int) -> Source:
     return Source(merged, places)
 
 
-def _anchor(value: Any, folder: Path, key: str = "") -> Any:
+def _anchor(value: Any, folder: Path, way: tuple[str, ...] = ()) -> Any:
     """Make paths absolute, so that they still hold in a board of another folder that extends this."""
     if isinstance(value, dict):
-        return {k: _anchor(v, folder, k) for k, v in value.items()}
+        return {k: _anchor(v, folder, (*way, str(k))) for k, v in value.items()}
     if isinstance(value, list):
-        return [_anchor(v, folder, key) for v in value]
+        return [_anchor(v, folder, way) for v in value]
     if not isinstance(value, str):
         return value
     value = value.replace("{board}", str(folder))
-    if key in PATH_KEYS and not value.startswith(("/", "$", "~")):
+    mapped = any(way[:-1][-len(end) :] == end for end in PATH_MAPPINGS)
+    if (mapped or (way and way[-1] in PATH_KEYS)) and not value.startswith(("/", "$", "~")):
         return str(folder / value)
     return value
 

@@ -78,8 +78,12 @@ def board_of_run(folder: Path, folders: Sequence[Path] = ()) -> BoardFile:
 
 
 def recorded_boots(folder: Path) -> list[RecordedBoot]:
-    """Return the boots of a run, oldest first; without a journal all is one boot."""
-    boots = []
+    """Return the boots of a run's last bench, oldest first; without a journal all is one boot.
+
+    A bench that the lab broke has its transcripts elsewhere (`attempts/`).
+    """
+    boots: list[RecordedBoot] = []
+    bench = 1
     try:
         lines = (folder / "events.jsonl").read_text().splitlines()
     except OSError:
@@ -89,7 +93,12 @@ def recorded_boots(folder: Path) -> list[RecordedBoot]:
             event = json.loads(line)
         except ValueError:
             continue  # the last line of a killed run
-        if isinstance(event, dict) and event.get("kind") == "let go":
+        if not isinstance(event, dict):
+            continue
+        if event.get("kind") == "bench" and event.get("session", 1) != bench:
+            bench = event["session"]
+            boots.clear()
+        if event.get("kind") == "let go":
             offsets = {int(rse): int(at) for rse, at in event.get("offsets", {}).items()}
             boots.append(RecordedBoot(event.get("monotonic"), offsets))
     return boots or [RecordedBoot(None, {})]
@@ -115,6 +124,11 @@ class ReplayBench(Bench):
     def recordings(self) -> Mapping[int, Recording]:
         """What every UART said, by RSE id."""
         return self._uarts
+
+    @property
+    def probes(self) -> dict[int, str]:
+        """No probe: nothing is driven."""
+        return {}
 
     def open(self, *, images: bool = True) -> None:
         """Open the recordings."""
@@ -176,6 +190,10 @@ class ReplayBench(Bench):
                 for rse, part in parts.items()
             }
             started = boot.at if boot.at is not None else self._first_output(parts)
+            self._journal.event("boot", number=number, how="replay")
+            self._journal.event(
+                "let go", number=number, offsets=self.boot_offsets, monotonic=started
+            )
             budgets = self._budgets(
                 provisioning=number == 0 and self.board.provisioning.from_virgin
             )
@@ -191,7 +209,7 @@ class ReplayBench(Bench):
                 part.close()
         seen = SystemBoot(number, results, started)
         self._boots += 1
-        self._journal_boot(seen)
+        self._journal_boot(seen, budgets)
         return seen
 
     def _first_output(self, parts: Mapping[int, Recording]) -> float:

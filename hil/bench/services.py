@@ -17,8 +17,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hil.bench.board import Board, Service
+from hil.bench.janitor import new_mark
 from hil.bench.placeholders import expand
 from hil.errors import DeviceError, UsageError
+from hil.targets import fvp_leash
 from hil.targets.process import Child, find_program
 
 KEPT_LINES = 40
@@ -28,7 +30,13 @@ class RunningService:
     """One process; its output goes to a log file, line by line, for as long as it lives."""
 
     def __init__(
-        self, name: str, rse: int | None, spec: Service, command: list[str], log: Path
+        self,
+        name: str,
+        rse: int | None,
+        spec: Service,
+        command: list[str],
+        log: Path,
+        env: Mapping[str, str],
     ) -> None:
         self.name = name
         self.rse = rse
@@ -38,7 +46,7 @@ class RunningService:
         self._up = threading.Event()
         self._last: deque[str] = deque(maxlen=KEPT_LINES)
         self._log = log
-        self._child = Child(command, name=name, env=os.environ | spec.env, line=self._line)
+        self._child = Child(command, name=name, env=env, line=self._line)
 
     def wait_until_up(self) -> None:
         """Wait for the announcement.
@@ -84,12 +92,22 @@ class RunningService:
 
 
 class Services:
-    """All services of a bench; started together, so that slow ones start side by side."""
+    """All services of a bench; started together, so that slow ones start side by side.
 
-    def __init__(self, board: Board, folder: Path, values: Mapping[str, str]) -> None:
+    Args:
+        board: The board.
+        folder: Receives their logs.
+        values: What placeholders stand for.
+        mark: `NAME=VALUE` in the environment of all that they start, so that it is found again.
+    """
+
+    def __init__(
+        self, board: Board, folder: Path, values: Mapping[str, str], mark: str | None = None
+    ) -> None:
         self._board = board
         self._folder = folder
         self._values = dict(values)
+        self._mark = mark or new_mark()
         self._running: list[RunningService] = []
 
     def start(self) -> dict[str, str]:
@@ -120,9 +138,14 @@ class Services:
         return next((told for service in needed if (told := service.ended()) is not None), None)
 
     def stop(self) -> None:
-        """End all; may be called twice."""
-        while self._running:
-            self._running.pop().stop()
+        """End all, and what left their groups; may be called twice."""
+        if not self._running:
+            return
+        try:
+            while self._running:
+                self._running.pop().stop()
+        finally:
+            fvp_leash.sweep(self._mark)
 
     def _start_one(self, name: str, spec: Service, rse: int | None) -> RunningService:
         where = f"services.{name}.command"
@@ -134,7 +157,8 @@ class Services:
             raise UsageError(f"{where}: no program {command[0]!r} on PATH")
         label = name if rse is None else f"{name}{rse}"
         command = [str(program), *command[1:]]
-        return RunningService(label, rse, spec, command, self._folder / f"{label}.log")
+        env = os.environ | spec.env | dict([self._mark.split("=", 1)])
+        return RunningService(label, rse, spec, command, self._folder / f"{label}.log", env)
 
 
 def service_programs(board: Board) -> Iterable[tuple[str, str]]:

@@ -19,6 +19,7 @@ from hil.uart.log_reading import LogReading
 from hil.uart.log_times import LogTimes
 from hil.uart.scanner import Scanner
 from hil.uart.transcript import Recording
+from hil.uart.waiting import FirmwareEnded
 
 _CHUNK = 1 << 18
 #: Seconds between two looks at the consoles.
@@ -82,6 +83,7 @@ class _Watch:
         self._scanner = Scanner(transcript.time_at, offset)
         self._grew = time.monotonic()
         self._fatal: tuple[float, Event] | None = None
+        self._closed: float | None = None
         self._boot: int | None = None
         self.ended: tuple[str, str] | None = None
 
@@ -100,11 +102,18 @@ class _Watch:
             self.ended = ("complete", "the tests ended")
         elif self._fatal is not None and now - self._fatal[0] > _DUMP_SECONDS:
             self.ended = ("halt", f"{self._fatal[1].text!r} ended {self._running()}")
-        elif dead is not None or not live:
+        elif isinstance(dead, FirmwareEnded):
+            self.ended = ("halt", f"{dead}, during {self._running()}")
+        elif dead is not None or self._closed_for(now, live=live) > _DUMP_SECONDS:
             self.ended = ("gone", f"{dead or 'the console is gone'} during {self._running()}")
         elif now - self._grew > self._suite.silence:
             silence = f"nothing was printed for {self._suite.silence:g} s"
             self.ended = ("silent", f"{silence} during {self._running()}")
+
+    def _closed_for(self, now: float, *, live: bool) -> float:
+        """Return how long the console has been closed: the reason for it is often seen later."""
+        self._closed = None if live else self._closed or now
+        return now - self._closed if self._closed else 0
 
     def _take(self, event: Event, now: float) -> None:
         if event.kind in FINAL and self._fatal is None:

@@ -15,26 +15,42 @@ from hil.targets.fvp_preflight import Finding
 from hil.targets.fvp_preflight import preflight as preflight_fvp
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.launcher import Launcher
+from hil.targets.mps_launcher import MpsLauncher
+from hil.targets.mps_launcher import preflight as preflight_mps
+from hil.targets.mps_settings import MpsSettings
 from hil.targets.pyocd_launcher import PyocdLauncher
 from hil.targets.pyocd_preflight import preflight as preflight_pyocd
 from hil.targets.pyocd_settings import PyocdRse
+from hil.targets.qemu import QemuLauncher
+from hil.targets.qemu_preflight import preflight as preflight_qemu
+from hil.targets.qemu_settings import QemuSettings
+from hil.targets.recovery import Lab
 
 Expand = Callable[[str, str], str]
 
 
-def make_launcher(file: BoardFile, state: Path, expand: Expand) -> Launcher:
+def make_launcher(file: BoardFile, state: Path, expand: Expand, lab: Lab | None = None) -> Launcher:
     """Return the launcher of a board; nothing is touched yet.
 
     Args:
         file: The board.
         state: Folder of this run for what the launcher and its devices write.
         expand: Replaces the placeholders of a text; takes the text and its place in the file.
+        lab: What the launcher may use of the lab, and whom it tells what happens.
     """
     settings = file.board.launcher
     if isinstance(settings, FvpSettings):
         ids = file.board.rse_ids
-        return FvpLauncher(settings, ids, state=state, base=file.path.parent)
-    return PyocdLauncher(settings, pyocd_rses(file.board, expand))
+        tell = lab.tell if lab else None
+        return FvpLauncher(settings, ids, state=state, base=file.path.parent, tell=tell)
+    if isinstance(settings, MpsSettings):
+        drive = Path(expand(settings.drive, "launcher.drive"))
+        return MpsLauncher(settings, drive, _consoles(file.board, expand), lab)
+    if isinstance(settings, QemuSettings):
+        ids = file.board.rse_ids
+        tell = lab.tell if lab else None
+        return QemuLauncher(settings, ids, state=state, base=file.path.parent, tell=tell)
+    return PyocdLauncher(settings, pyocd_rses(file.board, expand), lab)
 
 
 def pyocd_rses(board: Board, expand: Expand) -> list[PyocdRse]:
@@ -54,12 +70,21 @@ def console_endpoints(file: BoardFile, expand: Expand) -> dict[int, Endpoint]:
     Raises:
         UsageError: a model makes its consoles when it starts.
     """
-    if isinstance(file.board.launcher, FvpSettings):
+    if isinstance(file.board.launcher, FvpSettings | QemuSettings):
         raise UsageError(
             f"{file.board.name}: the consoles of a model are there only once it was started with "
             "its images; add --load"
         )
-    return {rse.id: rse.console for rse in pyocd_rses(file.board, expand)}
+    return _consoles(file.board, expand)
+
+
+def _consoles(board: Board, expand: Expand) -> dict[int, Endpoint]:
+    """Return the console of every RSE that has one."""
+    return {
+        rse.id: endpoint(rse.id, rse.console, expand)
+        for rse in board.rses
+        if rse.console is not None
+    }
 
 
 def endpoint(rse: int, console: Console, expand: Expand) -> Endpoint:
@@ -77,4 +102,9 @@ def preflight_launcher(file: BoardFile, expand: Expand) -> Sequence[Finding]:
     settings = file.board.launcher
     if isinstance(settings, FvpSettings):
         return preflight_fvp(settings, file.board.rse_ids, base=file.path.parent)
+    if isinstance(settings, MpsSettings):
+        drive = Path(expand(settings.drive, "launcher.drive"))
+        return preflight_mps(settings, drive, _consoles(file.board, expand))
+    if isinstance(settings, QemuSettings):
+        return preflight_qemu(settings, base=file.path.parent)
     return preflight_pyocd(settings, pyocd_rses(file.board, expand))

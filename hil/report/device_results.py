@@ -1,43 +1,85 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that ran on a device, as results of the run."""
+"""Tests that ran on a device, as tests of the run."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hil.report.junit import TestResult
+from hil.report.results import CLASSES, Attempt, RecordedTest, Status
+from hil.report.run_record import utc_now
 from hil.uart.device_tests import DeviceTest
 from hil.uart.log_excerpt import excerpt
 
-_OUTCOMES = {"PASSED": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
+#: Requirement that every on-target test proves.
+REQUIREMENT = "RSE-REG-SUITES"
+_STATUS = {"PASSED": Status.PASS, "FAILED": Status.FAIL, "SKIPPED": Status.SKIP}
 
 
-def device_results(rse: int, tests: Iterable[DeviceTest], log: Path) -> Iterator[TestResult]:
-    """Yield one result per test.
+def device_results(
+    rse: int,
+    tests: Iterable[DeviceTest],
+    log: Path,
+    *,
+    boot: int,
+    session: int = 1,
+    lost: bool = False,
+) -> Iterator[RecordedTest]:
+    """Yield one test, with one attempt, per test that ran on a device.
 
     Args:
         rse: The RSE on which they ran.
-        tests: The tests; a test without verdict of its own failed.
+        tests: The tests; a test without verdict of its own failed, unless the device was lost.
         log: The transcript in which they stand.
+        boot: Number of the boot of the system in which they ran.
+        session: Number of the bench.
+        lost: The device was lost while they ran.
     """
+    names: Counter[str] = Counter()
     with log.open("rb") as stream:
         for test in tests:
-            parts = [f"rse{rse}", test.framework, test.area, test.suite]
-            place = ".".join(part.replace("::", ".") for part in parts if part)
-            outcome = _OUTCOMES.get(test.verdict, "failed")
+            status = _STATUS.get(test.verdict, Status.MISS if lost else Status.FAIL)
             told = ": ".join(part for part in (test.why, test.where) if part)
             text = excerpt(stream, test.start, test.end)
-            properties = {"boot": str(test.boot + 1), "offset": str(test.start)}
+            properties = {
+                "framework": test.framework,
+                "boot": str(test.boot + 1),
+                "offset": str(test.start),
+            }
             if test.where:
                 properties["where"] = test.where
-            yield TestResult(
-                nodeid=f"{place}::{test.test}",
-                outcome=outcome,
+            attempt = Attempt(
+                number=1,
+                status=status,
+                failure_class=CLASSES.get(status),
                 seconds=test.seconds or 0.0,
-                failure_class="product" if outcome == "failed" else None,
-                message=told if outcome != "passed" else "",
-                text=f"{told}\n\n{text}" if outcome == "failed" else "",
+                started=utc_now(),
+                message=told if status is not Status.PASS else "",
+                text=f"{told}\n\n{text}" if status in CLASSES else "",
                 properties=properties,
                 output=text,
+                boots=(boot,),
+                session=session,
+                uart={rse: (test.start, test.end)},
             )
+            name = _id(test)
+            names[name] += 1
+            again = f"#{names[name]}" if names[name] > 1 else ""
+            yield RecordedTest(
+                id=f"{name}{again}[rse{rse}]",
+                on_target=True,
+                rse=rse,
+                req=(REQUIREMENT,),
+                defects=(),
+                causes=(),
+                boots=(boot,),
+                attempts=(attempt,),
+            )
+
+
+def _id(test: DeviceTest) -> str:
+    """Return target::<area>::<suite>::<name>; a test of no area is of its framework's."""
+    parts = [test.area or test.framework, test.suite or "", test.test]
+    clean = [part.replace("::", ".") for part in parts]
+    return "::".join(["target", *clean])

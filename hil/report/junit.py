@@ -1,95 +1,174 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JUnit file of a run, from the results that the run recorded.
+"""The JUnit file of a run, from its record.
 
-One `<testcase>` per test. A failure of the product is `<failure>`; a failure of the lab or the
-harness is `<error type="infrastructure">` or `<error type="harness">`, so that a CI system does not
-blame the firmware for a missing probe. junitparser builds the XML; every text goes through
-`xml_text`, because UART output holds control characters that no XML reader takes back.
+One `<testcase>` per logical test, whatever the number of its attempts: earlier ones are
+`<flakyError>` (it passed at last) or `<rerunError>` (it did not), so that a pass after a retry never
+looks like a plain one. A failure of the product is `<failure>`; one of the lab or the harness is
+`<error type="infrastructure">` or `<error type="harness">`, so that a CI system does not blame the
+firmware for a missing probe. Every text goes through `xml_text`.
+
+Two dialects. The schema of Jenkins' xUnit plug-in (junit-10.xsd) allows properties in a suite only
+and refuses the whole file otherwise, so that those of a test stand first in its output, a line each:
+`[[PROPERTY|name=value]]`, then a blank line. The other dialect has them in the `<testcase>`, as
+pytest writes them and StrictDoc and Jenkins' JUnit plug-in read them. Nothing else differs.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, Skipped
-from junitparser.xunit2 import TestCase, TestSuite
+from junitparser.xunit2 import (
+    FlakyError,
+    FlakyFailure,
+    InterimResult,
+    RerunError,
+    RerunFailure,
+    TestCase,
+    TestSuite,
+)
 
-#: What XML 1.0 cannot hold, plus the two characters that are no characters.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: Colours and cursor movements of a terminal say nothing in a report.
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+from hil.report.junit_properties import case_properties, in_output, suite_properties
+from hil.report.recorded import RecordedRun
+from hil.report.results import Attempt, RecordedTest, Status
+from hil.report.run_record import Verdict
+from hil.report.xml_text import Room, cut, xml_text
 
+__all__ = ["write_junit", "xml_text"]
 
-@dataclass(frozen=True)
-class TestResult:
-    """One test's outcome.
+#: Characters of a message, and of the texts of a testcase that did not pass or that did: Jenkins keeps
+#: 50 000 and 2 times 500 of them, GitLab takes files of up to 30 MB.
+_MESSAGE, _BAD, _GOOD = 1_000, 50_000, 1_000
 
-    Attributes:
-        outcome: "passed", "failed", "error" or "skipped".
-        failure_class: "product", "infrastructure" or "harness" for a failed or broken test.
-        message: First line for the reader; `text` is the whole explanation.
-        output: What the device printed meanwhile, "" if that is not kept.
-    """
-
-    __test__ = False  # pytest would take the name for a test class
-
-    nodeid: str
-    outcome: str
-    seconds: float
-    failure_class: str | None = None
-    message: str = ""
-    text: str = ""
-    properties: Mapping[str, str] = field(default_factory=dict)
-    output: str = ""
-
-
-def xml_text(text: str) -> str:
-    """Return text that any XML 1.0 reader takes back: no colours, control characters in hex."""
-    text = _ANSI.sub("", text)
-    return _FORBIDDEN.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+#: How an earlier attempt is told: by whether the test passed at last, and whether the product failed.
+_EARLIER: dict[tuple[bool, bool], type[InterimResult]] = {
+    (True, True): FlakyFailure,
+    (True, False): FlakyError,
+    (False, True): RerunFailure,
+    (False, False): RerunError,
+}
+_TYPES = {Status.SKIP: "pytest.skip", Status.XFAIL: "pytest.xfail"}
 
 
-def write_junit(
-    path: Path, suite_name: str, results: Sequence[TestResult], properties: Mapping[str, str]
-) -> None:
-    """Write the JUnit file of one run.
+def write_junit(path: Path, run: RecordedRun, *, properties_in_cases: bool = False) -> None:
+    """Write the JUnit file of one run, whole or not at all.
+
+    Args:
+        path: The file.
+        run: The run; of one that was killed, what is known of it.
+        properties_in_cases: True for the dialect that junit-10.xsd refuses.
 
     Raises:
         OSError: it cannot be written.
     """
-    suite = TestSuite(xml_text(suite_name))  # type: ignore[no-untyped-call]
-    for key, value in properties.items():
-        suite.add_property(xml_text(key), xml_text(value))
+    suite = TestSuite(xml_text(f"rse-hil on {run.board}"))  # type: ignore[no-untyped-call]
+    suite.timestamp = xml_text(run.started[:19])
+    suite.hostname = xml_text(str(run.values.get("host") or ""))
+    for key, value in suite_properties(run).items():
+        suite.add_property(xml_text(key), xml_text(cut(value, _MESSAGE)))
     # One call: adding cases one by one counts the whole suite again each time.
-    suite.add_testcases(list(_cases(results)))
+    suite.add_testcases(list(_Cases(run, in_cases=properties_in_cases)))
+    suite.time = round(sum(test.seconds for test in run.tests), 3)  # three digits, by the schema
     xml = JUnitXml("rse-hil")
     xml.add_testsuite(suite)
+    xml.time = suite.time
     partial = path.with_name(f".{path.name}.partial")
-    xml.write(str(partial), pretty=True)
-    partial.replace(path)
+    try:
+        xml.write(str(partial), pretty=True)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def _cases(results: Iterable[TestResult]) -> Iterable[TestCase]:
-    for result in results:
-        file, _, name = result.nodeid.partition("::")
-        classname = file.removesuffix(".py").replace("/", ".")
-        case = TestCase(xml_text(name), xml_text(classname), round(result.seconds, 3))
-        message = xml_text(result.message)
-        if result.outcome == "skipped":
-            case.result = [Skipped(message)]
-        elif result.outcome == "failed":
-            failure = Failure(message, result.failure_class or "product")
-            failure.text = xml_text(result.text)
-            case.result = [failure]
-        elif result.outcome == "error":
-            error = Error(message, result.failure_class or "harness")
-            error.text = xml_text(result.text)
-            case.result = [error]
-        if result.output:
-            case.system_out = xml_text(result.output)
-        for key, value in result.properties.items():
-            case.add_property(xml_text(key), xml_text(value))
-        yield case
+class _Cases:
+    """The testcases of a run, in its order."""
+
+    def __init__(self, run: RecordedRun, *, in_cases: bool) -> None:
+        self._run = run
+        self._in_cases = in_cases
+        self._room = Room()
+        self._names: Counter[tuple[str, str]] = Counter()
+
+    def __iter__(self) -> Iterator[TestCase]:
+        for test in [*self._run.tests, *_cut_off(self._run)]:
+            yield self._case(test)
+
+    def _case(self, test: RecordedTest) -> TestCase:
+        place, name = self._name(test)
+        case = TestCase(xml_text(name), xml_text(place), round(test.seconds, 3))
+        if (final := self._final(test.last)) is not None:
+            case.result = [final]
+        for attempt in test.attempts[:-1]:
+            case.add_interim_result(self._earlier(test, attempt))
+        properties = case_properties(self._run, test)
+        output = self._output(test)
+        if self._in_cases:
+            for key, value in properties.items():
+                case.add_property(xml_text(key), xml_text(cut(value, _MESSAGE)))
+        else:
+            output = in_output({k: cut(v, _MESSAGE) for k, v in properties.items()}) + output
+        if output:
+            case.system_out = xml_text(output)
+        return case
+
+    def _name(self, test: RecordedTest) -> tuple[str, str]:
+        """Return class name and name; no two testcases have the same, as GitLab counts one only."""
+        file, _, name = test.id.partition("::")
+        if test.on_target:
+            area, _, name = name.rpartition("::")
+            file = f"{file}.{area.replace('::', '.')}"
+        place = file.removesuffix(".py").replace("/", ".")
+        self._names[place, name] += 1
+        count = self._names[place, name]
+        return place, name if count == 1 else f"{name} ({count})"
+
+    def _final(self, attempt: Attempt) -> Any:
+        status = attempt.status
+        message = xml_text(cut(attempt.message, _MESSAGE))
+        if status in _TYPES:
+            return Skipped(message, _TYPES[status])
+        if status is Status.PASS:
+            return None
+        kind = attempt.failure_class or "harness"
+        result = (Failure if status is Status.FAIL else Error)(message, xml_text(kind))
+        result.text = xml_text(self._room.take(attempt.text, _BAD))
+        return result
+
+    def _earlier(self, test: RecordedTest, attempt: Attempt) -> Any:
+        failed = attempt.status is Status.FAIL
+        kind = _EARLIER[test.status is Status.FLAKY, failed]
+        told = xml_text(cut(attempt.message, _MESSAGE))
+        result = kind(told, xml_text(attempt.failure_class or "harness"))
+        result.stack_trace = xml_text(self._room.take(attempt.text, _BAD))
+        if attempt.output:
+            result.system_out = xml_text(self._room.take(attempt.output, _BAD))
+        return result
+
+    def _output(self, test: RecordedTest) -> str:
+        good = test.last.status in (Status.PASS, Status.SKIP, Status.XFAIL)
+        output = self._room.take(test.last.output, _GOOD if good else _BAD)
+        if good:
+            return output
+        files = [e.path for e in self._run.excerpts(test.last).values() if e.path.is_file()]
+        return "\n".join([*(f"[[ATTACHMENT|{_near(path)}]]" for path in files), output]).strip()
+
+
+def _cut_off(run: RecordedRun) -> list[RecordedTest]:
+    """Return the test in which a run was killed: without it, what is left would look like a pass."""
+    if run.verdict != Verdict.KILLED:
+        return []
+    name = run.under_way or "run::was_killed"
+    told = f"the run was killed, {'in this test' if run.under_way else 'outside of its tests'}"
+    ended = Attempt(1, Status.ERROR, "harness", message=told, text=told)
+    return [RecordedTest(name, False, None, (), (), (), (), (ended,))]
+
+
+def _near(path: Path) -> Path:
+    """Return a path as seen from here, which in a CI job is the folder of its artefacts."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except (ValueError, OSError):
+        return path

@@ -18,7 +18,7 @@ from xml.sax.saxutils import quoteattr
 from junitparser import Error, Failure, Skipped
 from junitparser.xunit2 import TestCase
 
-from hil.report.junit import xml_text
+from hil.report.xml_text import xml_text
 from hil.uart.boot_errors import explain
 from hil.uart.device_tests import DeviceTest
 from hil.uart.log_excerpt import excerpt

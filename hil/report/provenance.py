@@ -1,11 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which sources a run was made from."""
+"""Which sources and tools a run was made from."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+#: Packages whose versions decide how a run behaves.
+PACKAGES = ("pytest", "pyocd", "pyserial", "pexpect", "imgtool", "junitparser", "cryptography")
+
+
+def provenance(root: Path, boards: Path, harness: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record says of sources and tools.
+
+    Args:
+        root: Folder of the testcases.
+        boards: Folder of the board file.
+        harness: What the record says of the harness so far.
+    """
+    git = git_state(root)
+    theirs = git_state(boards)
+    found: dict[str, Any] = {
+        "harness": {**harness, "git": git},
+        "packages": package_versions(PACKAGES),
+    }
+    if theirs is not None and theirs != git:
+        found["boards_git"] = theirs
+    return found
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the packages that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def git_state(folder: Path) -> str | None:

@@ -4,9 +4,10 @@
     runs/<UTC time>-<board>/
         run.json        what was run, on what, with which images and tools; the verdict
         events.jsonl    what the harness did and saw, in order
-        results.jsonl   one line per test outcome
-        junit.xml       the same for CI systems
+        results.jsonl   one line per attempt at a test
+        report.pytest.junit.xml   the same for CI systems
         uart/rse<N>.log + .idx    raw bytes of each UART and the time of each read
+        attempts/<N>/   uart/ and logs/ of a bench that the lab broke, before it was built anew
 
 Until the run has ended the verdict in `run.json` reads "killed": a run that is killed has no chance
 to write that itself.
@@ -14,6 +15,7 @@ to write that itself.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -21,6 +23,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -29,13 +32,14 @@ from typing import Any
 import hil
 from hil.errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Verdict(StrEnum):
     """How a run ended."""
 
     PASS = "pass"  # noqa: S105 -- a verdict
+    FLAKY = "flaky"  # all passed, some only after the lab had broken an earlier attempt
     FAIL = "fail"  # the product failed
     ERROR = "error"  # the lab or the harness failed, so nothing is known about the product
     NO_TESTS = "no tests"
@@ -68,7 +72,7 @@ class RunRecord:
     """One run's folder; safe to use from several threads.
 
     A full disk does not stop the run: what could not be written is counted in `lost`, and the first
-    reason is kept for the verdict.
+    reason is kept for the verdict. A line that was cut off so is ended before the next one begins.
     """
 
     def __init__(self, folder: Path, board: str) -> None:
@@ -77,13 +81,15 @@ class RunRecord:
         self.lost = 0
         self.lost_reason: str | None = None
         self._lock = threading.Lock()
+        self._cut: set[str] = set()
+        self._watchers: list[Callable[[str, Mapping[str, Any]], None]] = []
         self._start = time.monotonic()
         self._run: dict[str, Any] = {
             "format": FORMAT,
             "id": self.id,
             "board": {"name": board},
             "verdict": Verdict.KILLED,
-            "started": _utc_now(),
+            "started": utc_now(),
             "finished": None,
             "pid": os.getpid(),
             "host": platform.node(),
@@ -128,8 +134,14 @@ class RunRecord:
 
     def event(self, kind: str, **values: Any) -> None:
         """Append one thing that happened to `events.jsonl`."""
-        entry = {"t": round(time.monotonic() - self._start, 6), "utc": _utc_now(), "kind": kind}
+        entry = {"t": round(time.monotonic() - self._start, 6), "utc": utc_now(), "kind": kind}
         self._append("events.jsonl", entry | without_secrets(values))
+        for watcher in self._watchers:
+            watcher(kind, values)
+
+    def watch(self, watcher: Callable[[str, Mapping[str, Any]], None]) -> None:
+        """Have `watcher` called with kind and values of every event from now on, by any thread."""
+        self._watchers.append(watcher)
 
     def warn(self, text: str) -> None:
         """Note what a reader of the verdict must know although no test failed; once."""
@@ -137,15 +149,15 @@ class RunRecord:
         if text not in known:
             self.update(warnings=[*known, text])
 
-    def result(self, **values: Any) -> None:
-        """Append one test outcome to `results.jsonl`."""
+    def result(self, values: Mapping[str, Any]) -> None:
+        """Append one attempt at a test to `results.jsonl`; see `result_lines`."""
         self._append("results.jsonl", values)
 
     def finish(self, verdict: Verdict, **values: Any) -> None:
         """Write the verdict; the last thing a run does."""
         if self.lost:
             values["record_incomplete"] = f"{self.lost} writes failed: {self.lost_reason}"
-        self.update(verdict=verdict, finished=_utc_now(), **values)
+        self.update(verdict=verdict, finished=utc_now(), **values)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -158,13 +170,20 @@ class RunRecord:
         with self._lock:
             return self._run.get(key)
 
-    def _append(self, name: str, entry: dict[str, Any]) -> None:
-        line = json.dumps(entry, default=str) + "\n"
+    def _append(self, name: str, entry: Mapping[str, Any]) -> None:
+        line = (json.dumps(entry, default=str) + "\n").encode()
         with self._lock:
+            line = b"\n" + line if name in self._cut else line
             try:
-                with (self.folder / name).open("a", encoding="utf-8") as stream:
-                    stream.write(line)
+                with (self.folder / name).open("ab", buffering=0) as stream:
+                    written = stream.write(line)
+                if written == len(line):
+                    self._cut.discard(name)
+                else:
+                    self._cut.add(name)
+                    self._lose(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
             except OSError as error:
+                self._cut.add(name)
                 self._lose(error)
 
     def _lose(self, error: OSError) -> None:
@@ -172,5 +191,6 @@ class RunRecord:
         self.lost_reason = self.lost_reason or f"{error.strerror or error}"
 
 
-def _utc_now() -> str:
+def utc_now() -> str:
+    """Return the time as records write it: ISO 8601, UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

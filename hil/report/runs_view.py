@@ -4,15 +4,27 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
-from hil.report.junit import xml_text
+from hil.report.record_values import alive
+from hil.report.recorded import JUNIT
 from hil.report.run_record import RunRecord, Verdict
+from hil.report.xml_text import xml_text
+
+#: Statuses as a sentence has them.
+_OUTCOMES = {
+    "PASS": "passed",
+    "FLAKY": "passed after a retry",
+    "FAIL": "failed",
+    "ERROR": "harness errors",
+    "MISS": "missed by the lab",
+    "SKIP": "skipped",
+    "XFAIL": "failed as expected",
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ def read_run(folder: Path) -> RunSummary:
         raise UsageError(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: not the record of a run ({error})") from None
-    if verdict == Verdict.KILLED and _alive(run.get("pid"), run.get("host")):
+    if verdict == Verdict.KILLED and alive(run.get("pid"), run.get("host")):
         verdict = "running"
     return RunSummary(folder, str(board), str(verdict), run)
 
@@ -77,7 +89,7 @@ def render_run(summary: RunSummary) -> str:
     run = summary.run
     counts = run.get("tests") or {}
     counts = counts if isinstance(counts, dict) else {}
-    told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
+    told = ", ".join(f"{number} {_OUTCOMES.get(o, o)}" for o, number in counts.items() if number)
     head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
     lines = [f"{head}  {told or 'no test result'}"]
     lines += [f"  {reason}" for reason in (run.get("reasons") or [])[:3]]
@@ -85,8 +97,8 @@ def render_run(summary: RunSummary) -> str:
         lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
     lines += [f"  warning {text}" for text in run.get("warnings") or []]
     folder = _near(summary.folder)
-    if (summary.folder / "junit.xml").is_file():
-        lines.append(f"  junit   {folder / 'junit.xml'}")
+    if (summary.folder / JUNIT).is_file():
+        lines.append(f"  junit   {folder / JUNIT}")
     lines.append(f"  record  {folder}")
     return "\n".join(xml_text(line) for line in lines)
 
@@ -105,15 +117,3 @@ def _fingerprints(by_rse: dict[str, str]) -> str:
     for rse, fingerprint in by_rse.items():
         groups.setdefault(str(fingerprint), []).append(rse)
     return "; ".join(f"RSE {', '.join(rses)}: {fp}" for fp, rses in groups.items())
-
-
-def _alive(pid: Any, host: Any) -> bool:
-    if not isinstance(pid, int) or host != os.uname().nodename:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -19,6 +19,7 @@ from hil.targets.load import LoadReport
 SECURE_IMAGES = ("tfm_s", "tfm_s_ns")
 
 
+@pytest.mark.req("RSE-IMG-IDENTITY")
 def test_what_lies_on_the_device_is_what_was_meant(loaded: LoadReport, rse: int) -> None:
     """The digest that was read back from the RSE equals that of the file, for every image."""
     mine = [entry for entry in loaded.images if entry.image.rse == rse]
@@ -36,6 +37,7 @@ def test_what_lies_on_the_device_is_what_was_meant(loaded: LoadReport, rse: int)
         pytest.fail(f"RSE {rse}: " + "\n".join(wrong), pytrace=False)
 
 
+@pytest.mark.req("RSE-IMG-IDENTITY")
 def test_boots_the_version_that_was_loaded(
     bench: Bench, first_boot: SystemBoot, board: Board, rse: int
 ) -> None:
@@ -64,6 +66,7 @@ def test_boots_the_version_that_was_loaded(
         )
 
 
+@pytest.mark.req("RSE-IMG-IDENTITY")
 def test_runs_the_release_of_the_board_file(first_boot: SystemBoot, board: Board, rse: int) -> None:
     """The TF-M that says its version on the UART follows the rules that the board file names."""
     boot = first_boot.last(rse)

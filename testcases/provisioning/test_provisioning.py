@@ -11,11 +11,19 @@ from hil.bench.boots import SystemBoot
 from hil.diagnosis.boot import explain_boot
 from hil.model.system_inputs import SystemInputs
 
+#: What a device proves that is provisioned up to a life-cycle state.
+_PROVES = {
+    "CM": (),
+    "DM": ("RSE-PROV-CM",),
+    "SE": ("RSE-PROV-CM", "RSE-PROV-DM", "RSE-PROV-SE"),
+}
+
 
 def test_from_virgin_to_its_life_cycle_state(
-    first_boot: SystemBoot, board: Board, rse: int
+    first_boot: SystemBoot, board: Board, rse: int, request: pytest.FixtureRequest
 ) -> None:
     """A virgin RSE takes every step of the provisioning, and then boots without another."""
+    request.applymarker(pytest.mark.req(*_PROVES[board.provisioning.lcs]))
     if not board.provisioning.from_virgin:
         pytest.skip("the board file does not say that the devices are virgin (from_virgin)")
     wanted = ["DM", "SE"] if board.provisioning.lcs == "SE" else ["DM"]
@@ -37,8 +45,15 @@ def test_from_virgin_to_its_life_cycle_state(
         )
 
 
-def test_state_is_as_provisioned(first_boot: SystemBoot, inputs: SystemInputs, rse: int) -> None:
+def test_state_is_as_provisioned(
+    first_boot: SystemBoot,
+    inputs: SystemInputs,
+    board: Board,
+    rse: int,
+    request: pytest.FixtureRequest,
+) -> None:
     """Life cycle, TP mode, reprovisioning word and BL1_2 are what the board file says."""
+    request.applymarker(pytest.mark.req(*_PROVES[board.provisioning.lcs][-1:]))
     reported = first_boot.state(rse)
     if reported is None:
         pytest.skip(f"RSE {rse} reported no [HIL1] state line")

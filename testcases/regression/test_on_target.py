@@ -13,6 +13,7 @@ from hil.bench.suite_runs import SuiteRun
 from hil.errors import DeviceError
 
 
+@pytest.mark.req("RSE-REG-SUITES")
 def test_on_target_tests_pass(suite_runs: dict[int, SuiteRun], rse: int) -> None:
     """All tests that the firmware runs come to their end, and none of them fails."""
     run = suite_runs[rse]

@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 from junitparser import JUnitXml
 
+from hil.report.junit_properties import from_output
+from hil.report.recorded import JUNIT, RecordedRun, read_record
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Nothing that these runs do may take longer, whatever is wrong with the devices.
 LIMIT = 60
@@ -35,15 +38,24 @@ class Run:
         return loaded
 
     @property
+    def recorded(self) -> RecordedRun:
+        """The run as every reader of records sees it."""
+        return read_record(self.folder)
+
+    @property
     def cases(self) -> dict[str, Any]:
-        [suite] = JUnitXml.fromfile(str(self.folder / "junit.xml"))
+        [suite] = JUnitXml.fromfile(str(self.folder / JUNIT))
         return {case.name: case for case in suite}
 
     @property
     def all_cases(self) -> list[Any]:
         """The testcases in their order; those that ran on several devices have one name."""
-        [suite] = JUnitXml.fromfile(str(self.folder / "junit.xml"))
+        [suite] = JUnitXml.fromfile(str(self.folder / JUNIT))
         return list(suite)
+
+    def properties_of(self, name: str) -> dict[str, str]:
+        """What the JUnit file says of a test beside its outcome."""
+        return from_output(self.cases[name].system_out)
 
     def text_of(self, name: str) -> str:
         """What a failed test case says."""
@@ -71,6 +83,7 @@ class Lab:
         process = subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
+            env=os.environ | {"HIL_STATE": str(self.folder / "state")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -82,6 +95,10 @@ class Lab:
         output, _ = process.communicate(timeout=LIMIT)
         folders = sorted(self.runs.glob("*/run.json")) if self.runs.is_dir() else []
         return Run(process.returncode, output, folders[-1].parent if folders else self.runs)
+
+    def all_runs(self) -> list[Run]:
+        """The records of all runs so far."""
+        return [Run(0, "", path.parent) for path in sorted(self.runs.glob("*/run.json"))]
 
     def run(self, board: str, *arguments: str) -> Run:
         return self.finish(self.start(board, *arguments))
@@ -112,12 +129,12 @@ class Lab:
                 found.append(pid)
         return found
 
-    def wait_for(self, text: str, name: str, limit: float = LIMIT) -> None:
+    def wait_for(self, text: str, name: str, limit: float = LIMIT, board: str = "") -> None:
         """Wait until a UART of the run that goes on has said something."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
             ended = self._started[-1].poll() is not None
-            for path in self.runs.glob(f"*/uart/{name}.log"):
+            for path in self.runs.glob(f"*{board}/uart/{name}.log"):
                 if text.encode() in path.read_bytes():
                     return
             if ended:

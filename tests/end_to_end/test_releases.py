@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as ET
-
 import pytest
 
 from hil.cli import main
@@ -42,10 +40,7 @@ def test_the_cause_reaches_junit_the_record_and_hil_explain(
 ) -> None:
     """The failed case carries cause and known defect; `hil explain RUN` says the same afterwards."""
     run = lab.run(board, "-k", "test_all_rses_agree and not reset")
-    found = ET.parse(run.folder / "junit.xml").iterfind(
-        ".//testcase[@name='test_all_rses_agree[bl1_2]']/properties/property"
-    )
-    properties = {entry.get("name"): entry.get("value") for entry in found}
+    properties = run.properties_of("test_all_rses_agree[bl1_2]")
     assert properties["cause"] == cause
     assert properties["known_defect"] == defect
     assert properties["confidence"] == "certain"

@@ -61,7 +61,7 @@ def test_a_board_that_does_not_exist(lab: Lab) -> None:
 
 
 def test_several_processes_cannot_share_a_bench(lab: Lab) -> None:
-    """`-n` together with `--board` is refused."""
+    """`-n` together with one `--board` is refused."""
     run = lab.run("virtual-rse4", "-n", "2")
     assert run.status == 4
     assert "one bench cannot serve several processes" in run.output
@@ -88,7 +88,7 @@ def test_what_is_wrong_with_the_bench_is_one_clear_error(lab: Lab, name: str) ->
 
 
 def test_pytests_own_junit_file_can_be_had_too(lab: Lab) -> None:
-    """`--junitxml` beside the run's own junit.xml changes nothing in the results."""
+    """`--junitxml` beside the run's own file changes nothing in the results."""
     path = lab.folder / "own.xml"
     run = lab.run("virtual-fvp-rdv3-cfg2", f"--junitxml={path}")
     assert run.status == 0, run.output

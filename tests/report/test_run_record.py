@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hil.errors import UsageError
+from hil.report.recorded import JUNIT
 from hil.report.run_record import RunRecord, Verdict, without_secrets
 from hil.report.runs_view import find_runs, read_run, render_run
 
@@ -27,14 +28,14 @@ def test_a_finished_run_is_read_back(tmp_path: Path) -> None:
     """Verdict, counts, reasons and places are shown."""
     record = RunRecord.create(tmp_path, "my-board")
     record.update(release="2.3.1")
-    (record.folder / "junit.xml").touch()
-    record.finish(Verdict.FAIL, tests={"passed": 3, "failed": 1}, reasons=["RSE 2: silent"])
+    (record.folder / JUNIT).touch()
+    record.finish(Verdict.FAIL, tests={"PASS": 3, "FAIL": 1}, reasons=["RSE 2: silent"])
     [folder] = find_runs(tmp_path)
     shown = render_run(read_run(folder))
     assert "FAIL" in shown
     assert "3 passed, 1 failed" in shown
     assert "RSE 2: silent" in shown
-    assert str(folder / "junit.xml") in shown
+    assert str(folder / JUNIT) in shown
 
 
 def test_a_killed_run_says_so(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_a_damaged_record_is_one_clear_error(tmp_path: Path, content: str) -> No
 def test_one_damaged_record_does_not_hide_the_others(tmp_path: Path) -> None:
     """`hil runs` shows what it can read and says what it cannot."""
     record = RunRecord.create(tmp_path, "good")
-    record.finish(Verdict.PASS, tests={"passed": 1})
+    record.finish(Verdict.PASS, tests={"PASS": 1})
     for name, content in {"a": "", "b": "[" * 100_000}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(content)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of a run's folder, read within bounds and whatever a crash left of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hil.errors import UsageError
+
+#: A `run.json` beyond this is none.
+MAX_DOCUMENT = 32 << 20
+#: A line beyond this is damaged: a result holds excerpts, never whole logs.
+MAX_LINE = 8 << 20
+#: Lines of one file that are read; a run of this size is none that anybody made.
+MAX_LINES = 2_000_000
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a file.
+
+    Raises:
+        UsageError: it is not there, too large, or no JSON object; names the file and the line.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_DOCUMENT + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; expected the folder of a run") from None
+    if len(data) > MAX_DOCUMENT:
+        raise UsageError(f"{path}: not the record of a run (more than {MAX_DOCUMENT >> 20} MiB)")
+    try:
+        value = json.loads(data)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}"
+        raise UsageError(f"not the record of a run ({error.msg})", where=where) from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not the record of a run ({error})") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: not the record of a run (a {type(value).__name__})")
+    return value
+
+
+class Lines:
+    """The JSON objects of an append-only file, one a line; those that are damaged are counted.
+
+    A run that was killed leaves half a line at the end, a full disk half a line in the middle.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.torn = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield every object that can be read, in order; nothing if there is no file.
+
+        Raises:
+            UsageError: the file is there and cannot be read.
+        """
+        try:
+            with self._path.open("rb") as stream:
+                for _ in range(MAX_LINES):
+                    line = stream.readline(MAX_LINE + 1)
+                    if not line:
+                        return
+                    if len(line) > MAX_LINE and not line.endswith(b"\n"):
+                        self.torn += 1
+                        while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                            pass
+                        continue
+                    entry = _object(line)
+                    if entry is None:
+                        self.torn += 1
+                    else:
+                        yield entry
+                self.torn += 1
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UsageError(f"{self._path}: {error.strerror}") from None
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices that fail again and again are kept out of runs until a person lets them back in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hil.bench.board_file import BoardFile, load_board
+from hil.bench.quarantine import Quarantine, devices_of, state_folder
+from hil.errors import DeviceError
+
+TWO = """\
+extends: virtual-rse4
+services: {{}}
+rses:
+  - {{id: 0, probe: L0, console: {{serial: /dev/ttyA}}}}
+  - {{id: 1, probe: {probe}, console: {{serial: /dev/ttyB}}}}
+provisioning: {{huks: {{}}}}
+{more}
+"""
+
+
+def board(folder: Path, name: str = "lab", *, probe: str = "L1", more: str = "") -> BoardFile:
+    path = folder / f"{name}.yaml"
+    path.write_text(TWO.format(probe=probe, more=more))
+    return load_board(path)
+
+
+def test_failures_in_a_row_lead_to_quarantine(tmp_path: Path) -> None:
+    """The third failure of one device does, by default; the message says what lets it out."""
+    quarantine = Quarantine(board(tmp_path), tmp_path / "state")
+    for number in range(2):
+        assert quarantine.failed({1: f"failure {number}"}, "the run x") == []
+        quarantine.check()
+    news = quarantine.failed({1: "no answer"}, "the run y")
+    assert {state.device for state in news} == {"probe L1", "console /dev/ttyB"}
+    with pytest.raises(DeviceError, match=r"probe L1 \(and 1 more\) is in quarantine") as caught:
+        quarantine.check()
+    assert "3 failures in a row; the last one, of the run y: no answer" in str(caught.value)
+    assert "hil doctor lab --release" in str(caught.value)
+    assert caught.value.operation == "quarantine"
+
+
+def test_what_works_in_between_begins_the_count_anew(tmp_path: Path) -> None:
+    """Only failures in a row count; but a device that is in quarantine stays there."""
+    quarantine = Quarantine(board(tmp_path, more="quarantine_after: 2"), tmp_path / "state")
+    for _ in range(3):
+        quarantine.failed({None: "x"}, "r")
+        quarantine.worked()
+    assert quarantine.held() == []
+    quarantine.failed({None: "x"}, "r")
+    quarantine.failed({None: "x"}, "r")
+    assert len(quarantine.held()) == 4
+    quarantine.worked()
+    assert len(quarantine.held()) == 4
+    assert len(quarantine.release()) == 4
+    quarantine.check()
+    assert list((tmp_path / "state").glob("device-*")) == []
+
+
+def test_a_device_is_the_same_on_every_board(tmp_path: Path) -> None:
+    """Another board file that names the same probe is refused; one that does not is not."""
+    state = tmp_path / "state"
+    for _ in range(3):
+        Quarantine(board(tmp_path), state).failed({1: "x"}, "r")
+    with pytest.raises(DeviceError, match="probe L1"):
+        Quarantine(board(tmp_path, "other"), state).check()
+    other = load_board_without_ttyb(tmp_path)
+    Quarantine(other, state).check()
+
+
+def load_board_without_ttyb(folder: Path) -> BoardFile:
+    path = folder / "third.yaml"
+    path.write_text(TWO.format(probe="L7", more="").replace("ttyB", "ttyC"))
+    return load_board(path)
+
+
+def test_devices_that_are_made_anew_are_none(tmp_path: Path) -> None:
+    """What the run's own services announce is another device each time, unless the file says so."""
+    path = tmp_path / "v.yaml"
+    path.write_text("extends: virtual-rse4\n")
+    assert devices_of(load_board(path)) == {}
+    path.write_text("extends: virtual-rse4\nquarantine_after: 2\n")
+    assert devices_of(load_board(path)) == {f"bench v ({path})": None}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"failures": "x", "since": 5}', "[" * 9999])
+def test_a_damaged_file_counts_from_zero(tmp_path: Path, text: str) -> None:
+    """Whatever stands in a device's file, nothing ends in a traceback."""
+    quarantine = Quarantine(board(tmp_path), tmp_path / "state")
+    quarantine.failed({1: "x"}, "r")
+    for path in (tmp_path / "state").glob("device-*"):
+        path.write_text(text)
+    quarantine.held()
+    quarantine.failed({1: "x"}, "r")
+
+
+def test_runs_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Four processes that begin together count 60 failures each: 240 failures."""
+    file = board(tmp_path).path
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from hil.bench.board_file import load_board; from hil.bench.quarantine import Quarantine\n"
+        "q = Quarantine(load_board(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+        "print('ready', flush=True); sys.stdin.read()\n"
+        "for n in range(60): q.failed({0: 'x'}, 'r')"
+    )
+    command = [sys.executable, "-c", script, str(file), str(tmp_path / "state")]
+    pipe = subprocess.PIPE
+    tasks = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(4)]
+    for task in tasks:
+        assert task.stdout is not None
+        assert task.stdout.readline() == b"ready\n"
+    for task in tasks:
+        assert task.stdin is not None
+        task.stdin.close()
+    assert [task.wait(60) for task in tasks] == [0] * 4
+    for task in tasks:
+        assert task.stdout is not None
+        task.stdout.close()
+    texts = [path.read_text() for path in (tmp_path / "state").glob("device-*.json")]
+    assert [text.count('"failures": 240,') for text in texts] == [1, 1]
+
+
+def test_where_the_state_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HIL_STATE first; then the host's folder or the user's own."""
+    monkeypatch.setenv("HIL_STATE", str(tmp_path))
+    assert state_folder() == tmp_path
+    monkeypatch.delenv("HIL_STATE")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    shared = Path("/var/lib/rse-hil")
+    expected = shared if os.access(shared, os.W_OK) else tmp_path / "xdg" / "rse-hil"
+    assert state_folder() == expected
+
+
+def test_a_folder_that_cannot_be_written_stops_no_run(tmp_path: Path) -> None:
+    """Counting is a service to the lab: without a place for it, nothing is counted."""
+    (tmp_path / "file").write_text("")
+    quarantine = Quarantine(board(tmp_path), tmp_path / "file" / "state")
+    for _ in range(5):
+        quarantine.failed({None: "x"}, "r")
+    quarantine.check()

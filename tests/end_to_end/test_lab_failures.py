@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the lab breaks is told apart from what the product fails, tried again, and ends in quarantine."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from junitparser.xunit2 import JUnitXml
+
+from hil.cli import main
+from hil.report.recorded import Status
+
+from .conftest import Lab
+
+FVP = "extends: virtual-fvp-rdv3-cfg2\nretries: {pause: 0}\n"
+SLOW = (
+    "budgets: {BL1_1: 30, provisioning: 30, BL1_2: 30, vhuk: 30, BL2: 30, runtime: 30}\n"
+    "launcher: {parameters: {virtual.time_scale: 4}}\n"
+)
+#: A bench that cannot be opened.
+DEAD = FVP + "services: {aux: {command: ['false'], announce: up}}\n"
+STAGES = "test_stages"
+
+
+def kill_model(lab: Lab) -> None:
+    lab.wait_for("Starting TF-M BL1_2", "rse0")
+    for victim in lab.processes("hil-virtual-fvp"):
+        os.kill(victim, signal.SIGKILL)
+
+
+def test_a_pass_after_a_retry_is_flaky(lab: Lab) -> None:
+    """A model that dies once: the bench is built anew, all pass, and the record tells of both."""
+    process = lab.start(lab.board(FVP + SLOW), "-k", STAGES)
+    kill_model(lab)
+    run = lab.finish(process)
+    assert run.status == 0, run.output
+    recorded = run.recorded
+    assert recorded.verdict == "flaky"
+    first = recorded.tests[0]
+    assert [attempt.status for attempt in first.attempts] == [Status.MISS, Status.PASS]
+    assert first.status is Status.FLAKY
+    assert "killed by signal 9" in first.attempts[0].text
+    before, after = (recorded.excerpts(attempt)[0].path for attempt in first.attempts)
+    assert before.parts[-4:] == ("attempts", "1", "uart", "rse0.log")
+    assert b"Starting TF-M BL1_2" in before.read_bytes()
+    assert b"Starting TF-M BL1_2" in after.read_bytes()
+    assert {test.status for test in recorded.tests[1:]} == {Status.PASS}
+    assert [(boot.number, boot.session) for boot in recorded.boots] == [(0, 1), (1, 2)]
+    [suite] = JUnitXml.fromfile(str(recorded.junit))
+    assert len(suite) == len(recorded.tests)
+    [flaky] = [case for case in suite if case.is_flaky]
+    assert flaky.flaky_errors()[0].type == "infrastructure"
+    assert "BL1_2" in flaky.flaky_errors()[0].system_out
+
+
+def test_the_budget_of_retries_is_kept(lab: Lab) -> None:
+    """Without a budget the lab's failure stays one, with an exit status of its own."""
+    text = FVP.replace("{pause: 0}", "{budget: 0}") + SLOW
+    process = lab.start(lab.board(text), "-k", STAGES)
+    kill_model(lab)
+    run = lab.finish(process)
+    assert run.status == 8
+    recorded = run.recorded
+    assert (recorded.verdict, recorded.failure_class) == ("error", "infrastructure")
+    assert {len(test.attempts) for test in recorded.tests} == {1}
+    assert Status.MISS in {test.status for test in recorded.tests}
+    assert not {Status.FAIL, Status.ERROR} & {test.status for test in recorded.tests}
+
+
+def test_the_product_is_never_tried_again(lab: Lab) -> None:
+    """A firmware that fails has failed: one attempt, exit status 1."""
+    text = FVP + 'budgets: {vhuk: 3}\nlauncher: {parameters: {virtual.fault: "2:never-join"}}\n'
+    run = lab.run(lab.board(text), "-k", STAGES)
+    assert run.status == 1
+    assert run.recorded.failure_class == "product"
+    assert {len(test.attempts) for test in run.recorded.tests} == {1}
+
+
+def test_a_bench_that_cannot_be_used_is_told_once(lab: Lab) -> None:
+    """One full error, after the retries; every other test is missed with a reference to it."""
+    run = lab.run(lab.board(DEAD), "-k", STAGES)
+    assert run.status == 8, run.output
+    first, *others = run.recorded.tests
+    assert [a.status for a in first.attempts] == [Status.MISS, Status.MISS]
+    assert "service aux ended with status 1" in first.last.message
+    assert {test.status for test in others} == {Status.MISS}
+    for test in others:
+        assert len(test.attempts) == 1
+        assert test.last.text.startswith(f"the same as for {first.id}: ")
+        assert test.last.seconds < 1
+    assert len(run.record["reasons"]) == 1
+    [suite] = JUnitXml.fromfile(str(run.recorded.junit))
+    assert len(next(iter(suite)).rerun_errors()) == 1
+
+
+def test_a_mistake_of_the_user_is_the_harness_class(lab: Lab) -> None:
+    """A board file that asks for the impossible is not tried again, and is not the lab's fault."""
+    text = "extends: virtual-rse4\nservices: {rse: {command: [no-such-board]}}\n"
+    run = lab.run(lab.board(text), "-k", STAGES)
+    assert run.status == 9, run.output
+    assert {test.status for test in run.recorded.tests} == {Status.ERROR}
+    assert {len(test.attempts) for test in run.recorded.tests} == {1}
+
+
+def test_a_device_that_fails_again_and_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is put in quarantine with the reason; a run says so at once; a person lets it out."""
+    monkeypatch.setenv("HIL_STATE", str(lab.folder / "state"))
+    board = lab.board(DEAD.replace("{pause: 0}", "{budget: 0}") + "quarantine_after: 2\n")
+    place = ["--boards", str(lab.boards)]
+    assert lab.run(board, "-k", STAGES).status == 8
+    assert main(["doctor", board, "--live", *place]) == 1
+    told = capsys.readouterr().out
+    assert "service aux ended with status 1" in told
+    assert "2 failures in a row" in told
+    run = lab.run(board, "-k", STAGES)
+    assert run.status == 8
+    first, *others = run.recorded.tests
+    assert "is in quarantine since" in first.last.message
+    assert "service aux ended with status 1" in first.last.message
+    assert f"hil doctor {board} --release" in first.last.message
+    assert all(test.last.text.startswith("the same as for") for test in others)
+    assert not list(run.folder.glob("uart/*"))
+    assert main(["doctor", board, "--release", *place]) == 0
+    assert "out of quarantine" in capsys.readouterr().out
+    again = lab.run(board, "-k", STAGES)
+    assert "quarantine" not in again.recorded.tests[0].last.message
+
+
+def test_two_boards_side_by_side(lab: Lab) -> None:
+    """One process and one record each; the status is that of the board whose failure weighs most."""
+    good, bad = lab.board(FVP, "good"), lab.board(DEAD, "bad")
+    run = lab.run(good, "--board", bad, "-k", STAGES)
+    assert run.status == 8, run.output
+    assert "PASS         good" in run.output
+    assert "ERROR        bad" in run.output
+    found = {r.record["board"]["name"]: r.recorded for r in lab.all_runs()}
+    assert found.keys() == {"good", "bad"}
+    assert {test.status for test in found["good"].tests} == {Status.PASS}
+    assert {test.status for test in found["bad"].tests} == {Status.MISS}
+    assert {test.last.worker for test in found["good"].tests} == {"good"}
+    for recorded in found.values():
+        [suite] = JUnitXml.fromfile(str(recorded.junit))
+        case = next(iter(suite))
+        assert not list(case.properties())  # the schema has none there
+        assert "[[PROPERTY|req=RSE-BOOT-STAGES]]" in case.system_out
+
+
+def test_a_board_whose_process_is_killed(lab: Lab) -> None:
+    """The other board goes on; the status says that something of the harness broke."""
+    lab.board(FVP, "good")
+    lab.board(FVP + SLOW, "slow")
+    process = lab.start("good", "--board", "slow", "-k", STAGES)
+    lab.wait_for("Starting TF-M BL1_2", "rse0", board="slow")
+    [slow] = [r.record["pid"] for r in lab.all_runs() if r.record["board"]["name"] == "slow"]
+    os.kill(slow, signal.SIGKILL)
+    run = lab.finish(process)
+    assert run.status == 9, run.output
+    assert "KILLED       slow" in run.output
+    found = {r.record["board"]["name"]: r.recorded for r in lab.all_runs()}
+    assert (found["good"].verdict, found["slow"].verdict) == ("pass", "killed")
+
+
+def test_two_boards_that_are_interrupted(lab: Lab) -> None:
+    """Nothing is left running, and both records can be read and claim no pass."""
+    lab.board(FVP + SLOW, "one")
+    lab.board(FVP + SLOW, "two")
+    process = lab.start("one", "--board", "two")
+    lab.wait_for("Starting TF-M BL1_2", "rse1")
+    process.send_signal(signal.SIGINT)
+    run = lab.finish(process)
+    assert run.status not in (0, 1)
+    for each in lab.all_runs():
+        assert each.recorded.verdict in ("interrupted", "killed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--board", "virtual-fvp-rdv3-cfg2"], "was named already"),
+        (["--board", "virtual-rse4", "-n", "3"], "each board has one process"),
+        (["--board", "virtual-rse44"], "did you mean 'virtual-rse4'?"),
+        (["--board", "replay:x"], "a replay runs alone"),
+    ],
+)
+def test_several_boards_that_make_no_sense(lab: Lab, arguments: list[str], told: str) -> None:
+    """One clear error before anything is started."""
+    run = lab.run("virtual-fvp-rdv3-cfg2", *arguments)
+    assert run.status == 4
+    assert told in run.output
+    assert not lab.runs.exists()
