@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JUnit files of ours and of others, read by junitparser into executions of tests.
+
+Dialects that this understands: pytest (xunit1, xunit2), Jenkins and Surefire (`flakyFailure`,
+`rerunFailure`), GoogleTest and CTest (`status`), GitLab; nested suites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from junitparser import Attr, Error, Failure, JUnitXmlError, Properties, Skipped, xunit2
+
+from hil.errors import UsageError
+from hil.report.junit_properties import from_output
+from hil.report.results import LADDER, Status
+from hil.report.signoff import suite_facts as facts
+from hil.report.signoff.evidence import (
+    MAX_MESSAGE,
+    MAX_TEXT,
+    Column,
+    Execution,
+    Source,
+    without_long_tail,
+)
+from hil.report.signoff.foreign import rule_of
+from hil.report.signoff.matching import key_of, key_of_case
+from hil.report.signoff.policy import Foreign
+from hil.report.signoff.xml_reading import read_xml
+
+_NOT_RUN = frozenset({"notrun", "disabled", "skipped", "suppressed", "not run"})
+_INFRASTRUCTURE = "infrastructure"
+
+
+class _Case(xunit2.TestCase):
+    """A testcase with what GoogleTest and CTest write beside the results."""
+
+    status = Attr()
+    timestamp = Attr()
+
+
+def read_junit(path: Path, foreign: Iterable[Foreign] = ()) -> list[tuple[Source, list[Execution]]]:
+    """Return the suites of a JUnit file that hold testcases.
+
+    Args:
+        path: The file.
+        foreign: What the policy says of files that do not say it.
+
+    Raises:
+        UsageError: no JUnit file, or one that is not safe to read; names file and line.
+    """
+    root = read_xml(path)
+    if root.tag not in {"testsuites", "testsuite"}:
+        raise UsageError(
+            f"no JUnit file: <{root.tag[:40]}>, expected <testsuites>", where=str(path)
+        )
+    try:
+        # junitparser's own annotations take its wrapper for what it wraps.
+        xml = cast("Any", xunit2.JUnitXml).fromroot(root)
+    except JUnitXmlError as error:
+        raise UsageError(f"no JUnit file: {error}", where=str(path)) from None
+    rule = rule_of(path, foreign)
+    top = facts.merged(_ruled(rule), _properties(xml))
+    found = []
+    for suite in xml:
+        found += list(_suites(path, suite, top))
+    return found
+
+
+def _ruled(rule: Foreign | None) -> dict[str, str]:
+    if rule is None:
+        return {}
+    told = {"board": rule.board, "release": rule.release, "toolchain": rule.toolchain}
+    return {name: value for name, value in told.items() if value}
+
+
+def _suites(
+    path: Path, suite: Any, outer: Mapping[str, str]
+) -> Iterator[tuple[Source, list[Execution]]]:
+    properties = facts.merged(outer, _properties(suite))
+    properties.setdefault("started", suite.timestamp or "")
+    cases = [(case, _of_case(case)) for case in suite.iterchildren(_Case)]
+    if cases:
+        source = _source(path, properties, [told for _, told in cases])
+        name = suite.name or ""
+        found = [_execution(case, told, name, source) for case, told in cases]
+        yield source, without_long_tail(found)
+    for inner in suite.testsuites():
+        yield from _suites(path, inner, properties)
+
+
+def _source(path: Path, properties: Mapping[str, str], cases: list[dict[str, str]]) -> Source:
+    images, seen = facts.images_of(properties)
+    replayed = facts.first(properties, facts.REPLAY)
+    column = Column(
+        board=facts.first(properties, facts.BOARD),
+        release=facts.first(properties, facts.RELEASE),
+        toolchain=facts.first(properties, facts.TOOLCHAIN) or None,
+        images=images,
+    )
+    return Source(
+        path=path,
+        run=facts.first(properties, facts.RUN),
+        column=column,
+        seen=seen and not replayed,
+        started=facts.time_of(facts.first(properties, facts.STARTED)),
+        stages=_slowest(cases),
+        remarks=(f"a replay of {replayed}: no device ran",) if replayed else (),
+    )
+
+
+def _slowest(cases: list[dict[str, str]]) -> dict[str, tuple[float, int, int]]:
+    found: dict[str, tuple[float, int, int]] = {}
+    for told in cases:
+        for name, value in told.items():
+            if name.startswith(facts.STAGE_MS) and (ms := facts.number_of(value)) is not None:
+                rse = facts.number_of(told.get("rse")) or 0.0
+                stage = name.removeprefix(facts.STAGE_MS)
+                found[stage] = max(found.get(stage, (-1.0, 0, 0)), (ms / 1000, int(rse), 0))
+    return found
+
+
+def _properties(element: Any) -> Iterator[tuple[str, str]]:
+    for properties in element.iterchildren(Properties):
+        for one in properties:
+            if one.name:
+                yield one.name, one.value or ""
+
+
+def _of_case(case: _Case) -> dict[str, str]:
+    """Return a test's own properties, wherever they stand."""
+    return from_output(case.system_out or "") | facts.merged({}, _properties(case))
+
+
+def _execution(case: _Case, properties: Mapping[str, str], suite: str, source: Source) -> Execution:
+    name, classname = case.name or "", case.classname or ""
+    told = facts.first(properties, facts.TEST_ID)
+    key = key_of(told) if "::" in told else key_of_case(classname or suite, name)
+    status, message, text, interim = _outcome(case)
+    if status is Status.PASS and interim:
+        status = Status.FLAKY
+    clean = status in (Status.PASS, Status.FLAKY)
+    return Execution(
+        key=key,
+        shown=told or key,
+        source=source,
+        status=status,
+        attempts=1 + interim,
+        unclean=interim if clean else 1 + interim,
+        when=facts.time_of(case.timestamp) or source.started,
+        req=facts.words(properties, facts.REQUIREMENTS),
+        defects=facts.words(properties, facts.DEFECTS),
+        message=message[:MAX_MESSAGE],
+        text=text[:MAX_TEXT],
+    )
+
+
+def _outcome(case: _Case) -> tuple[Status, str, str, int]:
+    """Return status, message and text of the worst result, and the number of earlier attempts."""
+    worst, message, text, interim = Status.PASS, "", "", 0
+    entry: Any
+    for entry in case:
+        if isinstance(entry, xunit2.InterimResult):
+            interim += 1
+            continue
+        status = _status(entry)
+        if status is None:
+            continue
+        if worst is Status.PASS or LADDER.index(status) > LADDER.index(worst):
+            worst, message, text = status, entry.message or "", entry.text or ""
+    attribute = (case.status or "").lower()
+    if worst is Status.PASS and attribute in _NOT_RUN:
+        return Status.SKIP, f"status={attribute!r}", "", interim
+    return worst, message, text, interim
+
+
+def _status(entry: object) -> Status | None:
+    if isinstance(entry, Failure):
+        return Status.FAIL
+    if isinstance(entry, Error):
+        return Status.MISS if entry.type == _INFRASTRUCTURE else Status.ERROR
+    if isinstance(entry, Skipped):
+        return Status.XFAIL if entry.type == "pytest.xfail" else Status.SKIP
+    return None
