@@ -9,11 +9,39 @@ import sys
 from collections.abc import Sequence
 
 import hil
-from hil.commands import boards, console, doctor, explain, image, log, model, runs
+from hil.commands import (
+    boards,
+    compare,
+    console,
+    doctor,
+    explain,
+    fvp,
+    history,
+    image,
+    log,
+    model,
+    report,
+    runs,
+    signoff,
+)
 from hil.errors import HilError
 
 #: In the order of `hil --help`.
-_COMMANDS = (boards, console, doctor, explain, image, log, model, runs)
+_COMMANDS = (
+    boards,
+    compare,
+    console,
+    doctor,
+    explain,
+    fvp,
+    history,
+    image,
+    log,
+    model,
+    report,
+    runs,
+    signoff,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -105,7 +105,7 @@ def seconds_of(values: Mapping[str, Any]) -> float | None:
     try:
         begun, ended = (datetime.fromisoformat(values[key]) for key in ("started", "finished"))
         return (ended - begun).total_seconds()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -108,7 +108,7 @@ class RecordedRun:
         """One SHA-256 over all images, whatever their number of RSEs; "" if none was loaded."""
         pairs = sorted({(image.name, image.sha256) for image in self.images})
         told = "".join(f"{name} {digest}\n" for name, digest in pairs)
-        return hashlib.sha256(told.encode()).hexdigest() if pairs else ""
+        return hashlib.sha256(told.encode(errors="backslashreplace")).hexdigest() if pairs else ""
 
     @property
     def seen_on_device(self) -> bool:

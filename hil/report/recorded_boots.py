@@ -89,7 +89,7 @@ def read_boots(events: Iterable[Mapping[str, Any]], budgets: Mapping[str, float]
                 under_way = str(event["id"])
             elif kind == "test ends":
                 under_way = None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             bad += 1
     return BootJournal(_with_ends(boots), tuple(stages), under_way, bad)
 

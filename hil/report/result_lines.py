@@ -55,7 +55,7 @@ def gather(lines: Iterable[Mapping[str, Any]]) -> tuple[tuple[RecordedTest, ...]
     for line in lines:
         try:
             test, attempt = _parse(line)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             bad += 1
             continue
         found.setdefault(test.id, []).append((test, attempt))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
+from hil.report.page import PAGE
 from hil.report.record_values import alive
 from hil.report.recorded import JUNIT
 from hil.report.run_record import RunRecord, Verdict
@@ -90,6 +91,8 @@ def render_run(summary: RunSummary) -> str:
     counts = run.get("tests") or {}
     counts = counts if isinstance(counts, dict) else {}
     told = ", ".join(f"{number} {_OUTCOMES.get(o, o)}" for o, number in counts.items() if number)
+    if isinstance(left_out := run.get("deselected"), int) and left_out:
+        told = f"{told or 'no test result'}, {left_out} deselected"
     head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
     lines = [f"{head}  {told or 'no test result'}"]
     lines += [f"  {reason}" for reason in (run.get("reasons") or [])[:3]]
@@ -97,8 +100,9 @@ def render_run(summary: RunSummary) -> str:
         lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
     lines += [f"  warning {text}" for text in run.get("warnings") or []]
     folder = _near(summary.folder)
-    if (summary.folder / JUNIT).is_file():
-        lines.append(f"  junit   {folder / JUNIT}")
+    for what, name in (("junit", JUNIT), ("page", PAGE)):
+        if (summary.folder / name).is_file():
+            lines.append(f"  {what:<7} {folder / name}")
     lines.append(f"  record  {folder}")
     return "\n".join(xml_text(line) for line in lines)
 

@@ -215,3 +215,24 @@ def test_image_identity(tmp_path: Path) -> None:
     assert written(tmp_path / "x", images=[images[0] | {"sha256_on_device": None,
         "how": "given to the model"}]).seen_on_device  # fmt: skip
     assert written(tmp_path / "x").image_digest == ""
+
+
+@pytest.mark.parametrize("number", ["Infinity", "1e999", "NaN"])
+def test_a_number_that_is_none_costs_its_line_only(tmp_path: Path, number: str) -> None:
+    """An attempt or a boot with an endless number is counted as torn; the rest is read."""
+    good = result_line(case("t.py::test", attempt(Status.PASS)), attempt(Status.PASS))
+    bad = json.dumps(good | {"id": "t.py::other", "attempt": "?"}).replace('"?"', number)
+    record = RunRecord.create(tmp_path, "b")
+    (record.folder / "results.jsonl").write_text(f"{bad}\n{json.dumps(good)}\n")
+    (record.folder / "events.jsonl").write_text(
+        f'{{"kind": "booted", "number": {number}, "offsets": {{}}}}\n'
+    )
+    run = read_record(record.folder)
+    assert [test.id for test in run.tests] == ["t.py::test"]
+    assert run.torn >= 1
+
+
+def test_a_name_that_is_no_text_has_a_digest(tmp_path: Path) -> None:
+    """Half a character in the name of an image is no reason to break off."""
+    run = written(tmp_path, images=[{"name": "\ud800", "rse": 0, "sha256": "a" * 64}])
+    assert len(run.image_digest) == 64
