@@ -96,6 +96,7 @@ def run_folder(
     board: str = "lab",
     images: Mapping[str, str] = IMAGES,
     stages: Mapping[str, float] | None = None,
+    rses: Iterable[int] = (1, 0),
     **values: object,
 ) -> Path:
     """Write the record of a run."""
@@ -132,8 +133,8 @@ def run_folder(
         {"stage": stage, "status": "reached", "seconds": seconds, "budget": 9.0, "line": ""}
         for stage, seconds in (stages or {}).items()
     ]
-    event = {"kind": "booted", "number": 0, "rse": 1, "timeline": timeline}
-    (folder / "events.jsonl").write_text(json.dumps(event) + "\n")
+    boots = [{"kind": "booted", "number": 0, "rse": rse, "timeline": timeline} for rse in rses]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in boots))
     (folder / "uart" / "rse0.log").write_bytes(b"[INF] Starting bootloader\r\n\x00\xff")
     return folder
 

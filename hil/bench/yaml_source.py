@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from hil.errors import UsageError
+from hil.plain_files import open_plain
 
 #: Keys and list indices from the root of a document to a value.
 KeyPath = tuple[str | int, ...]
@@ -88,7 +89,8 @@ def read_yaml(path: Path, shown: str | None = None) -> Source:
     """
     shown = shown or str(path)
     try:
-        raw = path.read_bytes()
+        with open_plain(path) as stream:
+            raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=shown) from None
     if len(raw) > MAX_BYTES:

@@ -107,6 +107,6 @@ def _time(text: str | None) -> datetime:
         return datetime.now(UTC)
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"--at {text}: expected a time like 2026-11-21T12:00") from None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

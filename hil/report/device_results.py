@@ -30,16 +30,18 @@ def device_results(
 
     Args:
         rse: The RSE on which they ran.
-        tests: The tests; a test without verdict of its own failed, unless the device was lost.
+        tests: The tests; a test without verdict of its own failed.
         log: The transcript in which they stand.
         boot: Number of the boot of the system in which they ran.
         session: Number of the bench.
-        lost: The device was lost while they ran.
+        lost: A device was lost while they ran: every failure is the lab's.
     """
     names: Counter[str] = Counter()
     with log.open("rb") as stream:
         for test in tests:
-            status = _STATUS.get(test.verdict, Status.MISS if lost else Status.FAIL)
+            status = _STATUS.get(test.verdict, Status.FAIL)
+            if lost and status is Status.FAIL:
+                status = Status.MISS
             told = ": ".join(part for part in (test.why, test.where) if part)
             text = excerpt(stream, test.start, test.end)
             properties = {

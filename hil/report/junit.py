@@ -31,9 +31,14 @@ from junitparser.xunit2 import (
     TestSuite,
 )
 
-from hil.report.junit_properties import case_properties, in_output, suite_properties
+from hil.report.junit_properties import (
+    OUTPUT_MARK,
+    case_properties,
+    in_output,
+    suite_properties,
+)
 from hil.report.recorded import RecordedRun
-from hil.report.results import Attempt, RecordedTest, Status
+from hil.report.results import GOOD, STATUS_OF_CLASS, Attempt, RecordedTest, Status
 from hil.report.run_record import Verdict
 from hil.report.xml_text import Room, cut, xml_text
 
@@ -49,6 +54,14 @@ _EARLIER: dict[tuple[bool, bool], type[InterimResult]] = {
     (True, False): FlakyError,
     (False, True): RerunFailure,
     (False, False): RerunError,
+}
+#: What is said of a run of these verdicts.
+_NO_PASS: dict[str, str] = {
+    Verdict.KILLED: "was_killed",
+    Verdict.INTERRUPTED: "was_interrupted",
+    Verdict.NO_TESTS: "passed_no_test",
+    Verdict.ERROR: "is_incomplete",
+    Verdict.FAIL: "failed",
 }
 _TYPES = {Status.SKIP: "pytest.skip", Status.XFAIL: "pytest.xfail"}
 
@@ -69,6 +82,8 @@ def write_junit(path: Path, run: RecordedRun, *, properties_in_cases: bool = Fal
     suite.hostname = xml_text(str(run.values.get("host") or ""))
     for key, value in suite_properties(run).items():
         suite.add_property(xml_text(key), xml_text(cut(value, _MESSAGE)))
+    if not properties_in_cases:
+        suite.add_property(*OUTPUT_MARK)
     # One call: adding cases one by one counts the whole suite again each time.
     suite.add_testcases(list(_Cases(run, in_cases=properties_in_cases)))
     suite.time = round(sum(test.seconds for test in run.tests), 3)  # three digits, by the schema
@@ -93,7 +108,7 @@ class _Cases:
         self._names: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> Iterator[TestCase]:
-        for test in [*self._run.tests, *_cut_off(self._run)]:
+        for test in [*self._run.tests, *_untold(self._run)]:
             yield self._case(test)
 
     def _case(self, test: RecordedTest) -> TestCase:
@@ -101,7 +116,7 @@ class _Cases:
         case = TestCase(xml_text(name), xml_text(place), round(test.seconds, 3))
         if (final := self._final(test.last)) is not None:
             case.result = [final]
-        for attempt in test.attempts[:-1]:
+        for attempt in (each for each in test.attempts if each is not test.last):
             case.add_interim_result(self._earlier(test, attempt))
         properties = case_properties(self._run, test)
         output = self._output(test)
@@ -156,13 +171,23 @@ class _Cases:
         return "\n".join([*(f"[[ATTACHMENT|{_near(path)}]]" for path in files), output]).strip()
 
 
-def _cut_off(run: RecordedRun) -> list[RecordedTest]:
-    """Return the test in which a run was killed: without it, what is left would look like a pass."""
-    if run.verdict != Verdict.KILLED:
+def _untold(run: RecordedRun) -> list[RecordedTest]:
+    """Return one more test for a run that is no pass although none of its tests failed.
+
+    Who reads the file sees testcases, not the verdict: what is left of a run that was killed or
+    interrupted, or of one that only skipped, would look like a pass.
+    """
+    killed = run.verdict == Verdict.KILLED
+    told = any(test.status not in GOOD | {Status.FLAKY} for test in run.tests)
+    if run.verdict not in _NO_PASS or (told and not killed):
         return []
-    name = run.under_way or "run::was_killed"
-    told = f"the run was killed, {'in this test' if run.under_way else 'outside of its tests'}"
-    ended = Attempt(1, Status.ERROR, "harness", message=told, text=told)
+    name = run.under_way if killed and run.under_way else f"run::{_NO_PASS[run.verdict]}"
+    why = f"the run {_NO_PASS[run.verdict]}".replace("_", " ")
+    if killed:
+        why += ", in this test" if run.under_way else ", outside of its tests"
+    kind = run.failure_class or "harness"
+    text = "\n".join([why, *run.reasons])
+    ended = Attempt(1, STATUS_OF_CLASS.get(kind, Status.ERROR), kind, message=why, text=text)
     return [RecordedTest(name, False, None, (), (), (), (), (ended,))]
 
 

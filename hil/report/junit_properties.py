@@ -10,7 +10,12 @@ from typing import Any
 from hil.report.recorded import RecordedRun
 from hil.report.results import RecordedTest
 
-_IN_OUTPUT = re.compile(r"\[\[PROPERTY\|([^=\n]+)=([^\n]*)\]\]\r?\n?")
+#: What a property in an output begins with.
+IN_OUTPUT = "[[PROPERTY|"
+_IN_OUTPUT = re.compile(re.escape(IN_OUTPUT) + r"([^=\n]+)=([^\n]*)\]\]\r?\n?")
+#: Property of a suite which says that outputs begin with properties of ours. In any other file an output
+#: may begin with what a device printed, which must not speak for the test.
+OUTPUT_MARK = ("testcase.properties", "system-out")
 
 
 def suite_properties(run: RecordedRun) -> dict[str, str]:
@@ -27,6 +32,7 @@ def suite_properties(run: RecordedRun) -> dict[str, str]:
         "run.replay_of": values.get("replay_of"),
         "run.random_seed": values.get("random_seed"),
         "run.selected": values.get("selected"),
+        "run.deselected": values.get("deselected"),
         "verdict": run.verdict,
         "failure_class": run.failure_class,
         "target.id": run.board,
@@ -91,7 +97,7 @@ def case_properties(run: RecordedRun, test: RecordedTest) -> dict[str, str]:
 def in_output(properties: Mapping[str, str]) -> str:
     """Return properties as the first lines of a testcase's output, with the blank line after them."""
     told = (
-        "[[PROPERTY|" + re.sub(r"[=\s]+", "_", key) + f"={' '.join(value.split())}]]"
+        IN_OUTPUT + re.sub(r"[=\s]+", "_", key) + f"={' '.join(value.split())}]]"
         for key, value in properties.items()
     )
     return "\n".join([*told, "", ""])

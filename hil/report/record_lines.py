@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
+from hil.plain_files import open_plain
 
 #: A `run.json` beyond this is none.
 MAX_DOCUMENT = 32 << 20
@@ -25,7 +26,7 @@ def read_document(path: Path) -> dict[str, Any]:
         UsageError: it is not there, too large, or no JSON object; names the file and the line.
     """
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             data = stream.read(MAX_DOCUMENT + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; expected the folder of a run") from None
@@ -60,7 +61,7 @@ class Lines:
             UsageError: the file is there and cannot be read.
         """
         try:
-            with self._path.open("rb") as stream:
+            with open_plain(self._path) as stream:
                 for _ in range(MAX_LINES):
                     line = stream.readline(MAX_LINE + 1)
                     if not line:

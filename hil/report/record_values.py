@@ -85,7 +85,8 @@ def consoles_of(folder: Path) -> dict[int, Path]:
     found = {}
     for path in folder.glob("uart/rse*.log"):
         number = path.stem.removeprefix("rse")
-        if number.isdecimal() and number.isascii():
+        # A pipe in place of a file would have every reader wait.
+        if number.isdecimal() and number.isascii() and path.is_file():
             found[int(number)] = path
     return dict(sorted(found.items()))
 

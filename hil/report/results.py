@@ -95,12 +95,13 @@ class RecordedTest:
 
     @property
     def last(self) -> Attempt:
-        """The attempt that counts."""
-        return self.attempts[-1]
+        """The attempt that counts: the last one, unless the product failed in an earlier one."""
+        failed = (a for a in reversed(self.attempts) if a.status is Status.FAIL)
+        return next(failed, self.attempts[-1])
 
     @property
     def status(self) -> Status:
-        """What became of the test: that of the last attempt; a pass after a retry is flaky."""
+        """What became of the test; a pass after a retry is flaky, one after a failure is none."""
         last = self.last.status
         return Status.FLAKY if last is Status.PASS and len(self.attempts) > 1 else last
 

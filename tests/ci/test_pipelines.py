@@ -212,3 +212,9 @@ def test_no_input_of_a_workflow_stands_in_a_shell_text() -> None:
     for path in (NIGHTLY, SIGNOFF):
         for text in github(path):
             assert "${{" not in text
+
+
+def test_the_policy_names_every_test() -> None:
+    """No pattern of the shipped policy is content with a part of the tests that `pytest -k` left."""
+    policy = yaml.safe_load((ROOT / "ci/signoff.yaml").read_text())
+    assert not [t for r in policy["requirements"] for t in r["tests"] if "*" in t]

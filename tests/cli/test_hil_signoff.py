@@ -104,6 +104,10 @@ def test_a_signed_archive(place: Path) -> None:
         (["gone.yaml", "a.xml", "-o", "out"], "gone.yaml: cannot be read"),
         (["policy.yaml", "a.xml", "-o", "out", "--sign", "a.xml"], "no private key"),
         (["policy.yaml", "a.xml", "-o", "out", "--at", "soon"], "expected a time like"),
+        (
+            ["policy.yaml", "a.xml", "-o", "out", "--at", "0001-01-01T00:00+05:00"],
+            "expected a time like",
+        ),
         (["policy.yaml", "a.xml", "-o", "out", "--key", "x"], "--sign KEY makes one"),
         (["verify"], "expected one bundle"),
         (["verify", "gone.zip"], "gone.zip: No such file"),

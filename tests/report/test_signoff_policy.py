@@ -88,7 +88,19 @@ MISTAKES = [
     ("allowed_skips:\n  - {owner: a, reason: b, expires: 2027-01-01}", "what this is about"),
     (
         "allowed_skips:\n  - {tests: [a], owner: a, reason: b, expires: never}",
-        "expires: input should be a valid date",
+        "expires: expected a day like 2027-12-31",
+    ),
+    (
+        "allowed_skips:\n  - {tests: [a], owner: a, reason: b, expires: 4102444800}",
+        "expires: expected a day like 2027-12-31, got 4102444800",
+    ),
+    (
+        "allowed_skips:\n  - {tests: [a], owner: ' ', reason: b, expires: 2027-01-01}",
+        "owner: string",
+    ),
+    (
+        "  - {id: REQ-C, title: c, stage_limits: {vhuk: .inf}}",
+        "stage_limits.vhuk: input should be a finite number",
     ),
     ("foreign: [{board: a}]", "foreign.0.files: is missing"),
     ("name: again", "stands twice"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hil.errors import UsageError
+from hil.plain_files import open_plain
 from hil.report.history.schema import APPLICATION_ID, SCHEMA, TABLES
 
 #: Where a history is unless --db says otherwise.
@@ -131,7 +132,7 @@ def _reason(error: sqlite3.Error) -> str:
 def _check_beginning(path: Path) -> None:
     """Refuse what is no SQLite file before SQLite may take an empty-looking one for new."""
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             beginning = stream.read(len(_MAGIC))
     except FileNotFoundError:
         return

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from hil.report.results import Status
 
+#: Stands for a run's record as a whole, where this contradicts itself.
+RECORD = "run::record"
 #: Characters of a failure's text, and of its message, that a report keeps; all of it is in the evidence.
 MAX_TEXT, MAX_MESSAGE = 2000, 400
 #: Failures of one file whose text is kept.
@@ -53,7 +55,7 @@ class Source:
         run: Id of the run; "" if the source does not say.
         seen: Whether every image was seen on the device.
         started: None if the source does not say.
-        stages: For every stage the slowest time: seconds since the release of reset, RSE, boot.
+        stages: Slowest time of every stage on every RSE: seconds since the release of reset, boot.
         remarks: What a reader must know of it.
     """
 
@@ -62,7 +64,7 @@ class Source:
     column: Column
     seen: bool
     started: datetime | None
-    stages: Mapping[str, tuple[float, int, int]] = field(default_factory=dict)
+    stages: Mapping[tuple[str, int], tuple[float, int]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     verdict: str = ""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from hil.report.signoff.columns import Columns, Tests
-from hil.report.signoff.evidence import Column, Evidence, Source
+from hil.report.signoff.evidence import RECORD, Column, Evidence, Source
 from hil.report.signoff.judgement import (
     ORDER,
     OTHER,
@@ -25,7 +25,7 @@ from hil.report.signoff.judgement import (
 )
 from hil.report.signoff.matching import expanded
 from hil.report.signoff.policy import Policy, Requirement, Wanted, wanted
-from hil.report.signoff.repeats import Rules, judge_test
+from hil.report.signoff.repeats import Rules, in_time, judge_test
 from hil.report.signoff.waiving import Waivers
 
 #: Reasons that a cell tells; the rest is a number.
@@ -102,9 +102,12 @@ def _cells(
         if name not in known:
             why = "tests bear this id, and the policy neither requires it nor lists it in not_required"
             cells[name] = Cell(name, Holds.FAIL, (why,), ())
-    if policy.other_tests == "must-pass":
+    others = [key for key in tests.keys if key not in used]
+    if policy.other_tests == "ignore":
+        others = [key for key in others if key == RECORD]
+    if others:
         rules = Rules(policy, want, None, waivers, at)
-        rest = [judge_test(tests.of(key), rules) for key in tests.keys if key not in used]
+        rest = [judge_test(tests.of(key), rules) for key in others]
         # One that was skipped, or that is old, shows nothing, and nothing asks for it.
         told = [t for t in rest if t.holds in (Holds.PASS, Holds.WAIVED, Holds.FAIL) or _lab(t)]
         if told:
@@ -137,19 +140,26 @@ def _stages(
     requirement: Requirement, sources: Iterable[Source], rules: Rules
 ) -> Iterator[TestJudgement]:
     counting = [s for s in sources if s.seen or not rules.want.target.device]
-    if rules.max_age is not None:
-        counting = [s for s in counting if s.started and rules.at - s.started <= rules.max_age]
+    counting = [s for s in counting if in_time(s.started, rules)]
     for stage, limit in requirement.stage_limits.items():
         name = f"stage {stage} within {limit:g} s"
-        found = [(s.stages[stage], s) for s in counting if stage in s.stages]
+        found = [
+            (*s.stages[place], place[1], s)
+            for s in counting
+            for place in s.stages
+            if place[0] == stage
+        ]
+        silent = sorted(set(range(rules.want.target.rses)) - {rse for _, _, rse, _ in found})
+        if silent:
+            who = "" if not found else f" on RSE {', '.join(map(str, silent))}"
+            yield TestJudgement(name, Holds.MISSING, f"no run tells its time{who}", (), clean=False)
         if not found:
-            yield TestJudgement(name, Holds.MISSING, "no run tells its time", (), clean=False)
             continue
-        (seconds, rse, boot), source = max(found, key=lambda pair: pair[0])
+        seconds, boot, rse, source = max(found, key=lambda one: one[0])
         if seconds > limit:
             why = f"{seconds:.3f} s on RSE {rse}, boot {boot}, {source.name}"
             yield TestJudgement(name, Holds.FAIL, why, (), clean=False)
-        else:
+        elif not silent:
             alone = not requirement.tests
             yield TestJudgement(name, Holds.PASS, f"{seconds:.3f} s at most", (), clean=alone)
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 from junitparser import Attr, Error, Failure, JUnitXmlError, Properties, Skipped, xunit2
 
 from hil.errors import UsageError
-from hil.report.junit_properties import from_output
+from hil.report.junit_properties import OUTPUT_MARK, from_output
 from hil.report.results import LADDER, Status
 from hil.report.signoff import suite_facts as facts
 from hil.report.signoff.evidence import (
@@ -79,9 +79,15 @@ def _ruled(rule: Foreign | None) -> dict[str, str]:
 def _suites(
     path: Path, suite: Any, outer: Mapping[str, str]
 ) -> Iterator[tuple[Source, list[Execution]]]:
-    properties = facts.merged(outer, _properties(suite))
-    properties.setdefault("started", suite.timestamp or "")
-    cases = [(case, _of_case(case)) for case in suite.iterchildren(_Case)]
+    # A suite around this one may be of another time: a file merged today holds what ran long ago.
+    around = (
+        {k: v for k, v in outer.items() if k not in facts.STARTED} if suite.timestamp else outer
+    )
+    properties = facts.merged(around, _properties(suite))
+    if suite.timestamp:
+        properties.setdefault("started", suite.timestamp)
+    ours = properties.get(OUTPUT_MARK[0]) == OUTPUT_MARK[1]
+    cases = [(case, _of_case(case, ours=ours)) for case in suite.iterchildren(_Case)]
     if cases:
         source = _source(path, properties, [told for _, told in cases])
         name = suite.name or ""
@@ -111,14 +117,14 @@ def _source(path: Path, properties: Mapping[str, str], cases: list[dict[str, str
     )
 
 
-def _slowest(cases: list[dict[str, str]]) -> dict[str, tuple[float, int, int]]:
-    found: dict[str, tuple[float, int, int]] = {}
+def _slowest(cases: list[dict[str, str]]) -> dict[tuple[str, int], tuple[float, int]]:
+    found: dict[tuple[str, int], tuple[float, int]] = {}
     for told in cases:
         for name, value in told.items():
             if name.startswith(facts.STAGE_MS) and (ms := facts.number_of(value)) is not None:
-                rse = facts.number_of(told.get("rse")) or 0.0
-                stage = name.removeprefix(facts.STAGE_MS)
-                found[stage] = max(found.get(stage, (-1.0, 0, 0)), (ms / 1000, int(rse), 0))
+                rse = int(facts.number_of(told.get("rse")) or 0)
+                place = name.removeprefix(facts.STAGE_MS), rse
+                found[place] = max(found.get(place, (0.0, 0)), (ms / 1000, 0))
     return found
 
 
@@ -129,9 +135,11 @@ def _properties(element: Any) -> Iterator[tuple[str, str]]:
                 yield one.name, one.value or ""
 
 
-def _of_case(case: _Case) -> dict[str, str]:
-    """Return a test's own properties, wherever they stand."""
-    return from_output(case.system_out or "") | facts.merged({}, _properties(case))
+def _of_case(case: _Case, *, ours: bool) -> dict[str, str]:
+    """Return a test's own properties; those in its output only if we wrote them there."""
+    return (from_output(case.system_out or "") if ours else {}) | facts.merged(
+        {}, _properties(case)
+    )
 
 
 def _execution(case: _Case, properties: Mapping[str, str], suite: str, source: Source) -> Execution:

@@ -34,7 +34,12 @@ def key_of_case(classname: str, name: str) -> str:
 
 def compiled(pattern: str) -> re.Pattern[str]:
     """Return what a pattern of a policy matches: `*` stands for anything, all else for itself."""
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+    first, *others = map(re.escape, pattern.split("*"))
+    if not others:
+        return re.compile(first)
+    # Each part where it comes first and never elsewhere (?>): many * would take for ever otherwise.
+    between = "".join(f"(?>.*?{part})" for part in others[:-1] if part)
+    return re.compile(f"{first}{between}.*{others[-1]}", re.DOTALL)
 
 
 def expanded(patterns: Iterable[str], rses: int) -> list[str]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each execution of a test counts once, however often it is told of.
 
-A run whose JUnit file was given too is one execution; so is a file of which there is a copy. A test that
-stands twice in one file was executed again by somebody who does not say so (pytest-rerunfailures writes
-passing testcases for failed attempts): the worse verdict counts, and it is no clean pass.
+A run whose JUnit file was given too is one execution; so is a file of which there is a copy, and what
+two files without a run's name date alike. A test that stands twice in one file was executed again by
+somebody who does not say so (pytest-rerunfailures writes passing testcases for failed attempts): the
+worse verdict counts, and it is no clean pass.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from pathlib import Path
 
 from hil.report.results import LADDER, Status
 from hil.report.signoff.evidence import MAX_MESSAGE, Column, Execution
-
-_PASSED = frozenset({Status.PASS, Status.FLAKY})
 
 
 class Once:
@@ -33,13 +32,17 @@ class Once:
 
     def add(self, execution: Execution, run: str) -> None:
         """Add one of a run; "" is no run."""
+        told = execution.source.run
+        if not told and execution.when:
+            # A board executes a test once at a time, whatever was changed in a copy of the file.
+            run = execution.when.isoformat()
         place = (execution.key, run, execution.source.column)
         known = self._found.get(place)
         if known is None:
             self._found[place] = execution
         elif known.source.path == execution.source.path:
             self._found[place] = _repeated(known, execution)
-        elif (known.status in _PASSED) != (execution.status in _PASSED):
+        elif known.status != execution.status:
             worse = _worse(known, execution)
             self._found[place] = worse
             self.remarks.append(

@@ -25,8 +25,19 @@ def _age(value: Any) -> Any:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def _day(value: Any) -> Any:
+    # A number would be taken for seconds since 1970.
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("expected a day like 2027-12-31") from None
+
+
+Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=date)]
 Age = Annotated[timedelta, BeforeValidator(_age, json_schema_input_type=str)]
-Word = Annotated[str, Field(min_length=1, max_length=400)]
+Word = Annotated[str, Field(min_length=1, max_length=400, pattern=r"\S")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -64,7 +75,7 @@ class Waiver(_Model):
     defect: Id | None = Field(None, description="only what this known defect explains")
     owner: Word
     reason: Word
-    expires: date = Field(description="the last day on which this holds")
+    expires: Day = Field(description="the last day on which this holds")
 
     @model_validator(mode="after")
     def _is_about_something(self) -> Self:
@@ -89,7 +100,7 @@ class Requirement(_Model):
     refuted_by: tuple[Id, ...] = Field(
         (), description="known defects with which a passed test does not prove this"
     )
-    stage_limits: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    stage_limits: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         {}, description="seconds since the release of reset in which a stage must be reached"
     )
     repetitions: int | None = Field(None, ge=1, le=10_000, description="executions per test")

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hil.report.recorded import RecordedRun, read_record
-from hil.report.results import RecordedTest, Status
+from hil.report.results import CLASSES, Attempt, RecordedTest, Status
+from hil.report.run_record import Verdict
 from hil.report.signoff.evidence import (
     MAX_MESSAGE,
     MAX_TEXT,
+    RECORD,
     Column,
     Execution,
     Source,
@@ -21,6 +25,8 @@ from hil.report.signoff.matching import key_of
 from hil.report.signoff.policy import Foreign
 from hil.report.signoff.suite_facts import time_of
 
+#: Seconds: a line may be read a moment before the release of reset is noted; no earlier, and not NaN.
+_EARLIEST = -1.0
 #: How a run ends that came to its end.
 _ENDED = frozenset({"pass", "fail"})
 
@@ -54,19 +60,25 @@ def read_run_folder(
         remarks=tuple(_remarks(run)),
         verdict=run.verdict,
     )
-    return source, without_long_tail([_execution(test, source) for test in run.tests])
+    return source, without_long_tail(
+        [_execution(test, source) for test in (*run.tests, *_besides(run))]
+    )
 
 
 def _execution(test: RecordedTest, source: Source) -> Execution:
     last, status = test.last, test.status
+    tries = max(last.number, len(test.attempts))  # what a damaged record lost was tried too
+    lost = tries - len(test.attempts)
+    if lost and status is Status.PASS:
+        status = Status.FLAKY
     unclean = sum(attempt.status is not Status.PASS for attempt in test.attempts)
     return Execution(
         key=key_of(test.id),
         shown=test.id,
         source=source,
         status=status,
-        attempts=len(test.attempts),
-        unclean=unclean,
+        attempts=tries,
+        unclean=unclean + lost,
         when=time_of(last.started) or source.started,
         req=test.req,
         defects=test.defects,
@@ -76,12 +88,35 @@ def _execution(test: RecordedTest, source: Source) -> Execution:
     )
 
 
-def _slowest(run: RecordedRun) -> dict[str, tuple[float, int, int]]:
-    found: dict[str, tuple[float, int, int]] = {}
+def _besides(run: RecordedRun) -> Iterator[RecordedTest]:
+    """Yield what the results leave out: the test in which a run was killed, and that some are lost."""
+    if run.verdict == Verdict.KILLED and run.under_way:
+        yield _broken(run.under_way, "the run was killed in this test")
+    here = [test for test in run.tests if not test.on_target]
+    found = {str(status): n for status, n in Counter(test.status for test in here).items()}
+    counted = run.values.get("tests")
+    if isinstance(counted, dict) and counted != found:
+        told = ", ".join(f"{n} {status}" for status, n in counted.items())
+        have = ", ".join(f"{n} {status}" for status, n in found.items())
+        yield _broken(
+            RECORD, f"run.json counts {told or 'no test'}; results.jsonl has {have or 'none'}"
+        )
+    elif run.verdict in (Verdict.FAIL, Verdict.ERROR) and not CLASSES.keys() & found.keys():
+        why = f": {run.reasons[0]}" if run.reasons else ""
+        yield _broken(RECORD, f"the run ended as {run.verdict!r}, and no test in it did{why}")
+
+
+def _broken(name: str, told: str) -> RecordedTest:
+    ended = Attempt(1, Status.ERROR, "harness", message=told, text=told)
+    return RecordedTest(name, False, None, (), (), (), (), (ended,))
+
+
+def _slowest(run: RecordedRun) -> dict[tuple[str, int], tuple[float, int]]:
+    found: dict[tuple[str, int], tuple[float, int]] = {}
     for stage in run.stages:
-        if stage.seconds is not None:
-            known = found.get(stage.stage, (-1.0, 0, 0))
-            found[stage.stage] = max(known, (stage.seconds, stage.rse, stage.boot))
+        if stage.seconds is not None and _EARLIEST <= stage.seconds < math.inf:
+            place = stage.stage, stage.rse
+            found[place] = max(found.get(place, (_EARLIEST, 0)), (stage.seconds, stage.boot))
     return found
 
 

@@ -74,7 +74,7 @@ def judge_test(executions: Sequence[Execution], rules: Rules) -> TestJudgement:
     if not fresh:
         return TestJudgement(name, Holds.STALE, _too_old(seen[0], rules), (seen[0],), clean=False)
     ran = sum(e.status not in _UNKNOWN for e in fresh)
-    taken = _taken(fresh, rules.policy)
+    taken = _taken(fresh, rules)
     judgement = _judge(name, taken, rules)
     if judgement.holds is Holds.PASS and ran < rules.repetitions:
         why = f"executed {ran} times of {rules.repetitions}"
@@ -83,18 +83,23 @@ def judge_test(executions: Sequence[Execution], rules: Rules) -> TestJudgement:
 
 
 def _fresh(execution: Execution, rules: Rules) -> bool:
-    if rules.max_age is None:
-        return True
-    when = execution.when
-    return when is not None and when <= rules.at + _AHEAD and rules.at - when <= rules.max_age
+    return in_time(execution.when, rules)
+
+
+def in_time(when: datetime | None, rules: Rules) -> bool:
+    """Whether something happened when it counts: neither too long ago nor in the future."""
+    if when is None:
+        return rules.max_age is None
+    if when > rules.at + _AHEAD:
+        return False
+    return rules.max_age is None or rules.at - when <= rules.max_age
 
 
 def _too_old(execution: Execution, rules: Rules) -> str:
     when, limit = execution.when, rules.max_age
-    assert limit is not None
     if when is None:
         return f"{execution.source.name} does not say when it was executed"
-    if when > rules.at:
+    if limit is None or when > rules.at:
         return f"executed at {when:%Y-%m-%d %H:%M}, which is still to come"
     return (
         f"executed at {when:%Y-%m-%d %H:%M}; at most {_age(limit)} old, is {_age(rules.at - when)}"
@@ -105,10 +110,11 @@ def _age(age: timedelta) -> str:
     return f"{age.days} days" if age >= timedelta(days=2) else f"{age.total_seconds() / 3600:.0f} h"
 
 
-def _taken(fresh: Sequence[Execution], policy: Policy) -> tuple[Execution, ...]:
-    repeats = policy.repeats
+def _taken(fresh: Sequence[Execution], rules: Rules) -> tuple[Execution, ...]:
+    repeats = rules.policy.repeats
     if repeats.policy is RepeatPolicy.LATEST:
-        return (fresh[0],)
+        known = [e for e in fresh[1:] if e.status not in _UNKNOWN]
+        return (fresh[0], *known[: rules.repetitions - 1])
     return tuple(fresh[: repeats.n] if repeats.policy is RepeatPolicy.BEST_OF_N else fresh)
 
 
@@ -117,10 +123,6 @@ def _judge(name: str, taken: tuple[Execution, ...], rules: Rules) -> TestJudgeme
     refuted = [e for e in passed if rules.refuted_by.intersection(e.defects)]
     others = [e for e in taken if e.status not in _PASSED]
     enough = bool(passed) if rules.policy.repeats.policy is RepeatPolicy.BEST_OF_N else not others
-    if refuted:
-        told = ", ".join(sorted(rules.refuted_by.intersection(refuted[0].defects)))
-        why = f"passed, but the known defect {told} is there, with which it does not prove this"
-        return _failed(name, Holds.FAIL, why, refuted, taken, rules)
     if not enough:
         worst = max(others, key=lambda e: LADDER.index(e.status))
         same = [e for e in others if (e.status in _UNKNOWN) == (worst.status in _UNKNOWN)]
@@ -135,6 +137,11 @@ def _judge(name: str, taken: tuple[Execution, ...], rules: Rules) -> TestJudgeme
         if taken[0].message:
             why += f": {taken[0].message}"
         return _failed(name, Holds.FAIL, why, list(taken), taken, rules)
+    # Last: a known defect explains those that passed, not what failed beside them.
+    if refuted:
+        told = ", ".join(sorted(rules.refuted_by.intersection(refuted[0].defects)))
+        why = f"passed, but the known defect {told} is there, with which it does not prove this"
+        return _failed(name, Holds.FAIL, why, refuted, taken, rules)
     clean = any(e.status is Status.PASS and not e.unclean for e in taken)
     return TestJudgement(name, Holds.PASS, "", taken, clean)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hil.errors import UsageError
+from hil.plain_files import open_plain
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -76,7 +77,7 @@ def load_public_key(path: Path) -> PublicKey:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             return stream.read(_MAX_KEY)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; {_WANTED}") from None

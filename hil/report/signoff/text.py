@@ -72,11 +72,19 @@ def _findings(signoff: SignOff, names: list[str]) -> Iterator[str]:
             (name, column, cell)
             for row, _ in signoff.rows
             for name, column in zip(names, signoff.columns, strict=True)
-            if (cell := column.cells.get(row)) is not None and cell.holds in wanted
+            if (cell := column.cells.get(row)) is not None
+            and cell.holds in wanted
+            and column.column is not None
         ]
-        if found:
+        absent = [(n, c) for n, c in zip(names, signoff.columns, strict=True) if c.column is None]
+        if Holds.WAIVED in wanted:
+            absent = []
+        if found or absent:
             yield ""
             yield title
+        for name, column in absent:
+            yield f"  all {len(column.cells)} requirements {name} {column.want.label}: missing"
+            yield from (f"    {line}" for line in _reasons(next(iter(column.cells.values()))))
         for name, column, cell in found:
             yield f"  {cell.requirement} {name} {column.want.label}: {cell.holds}"
             yield from (f"    {line}" for line in _reasons(cell))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from hil.errors import UsageError
+from hil.plain_files import open_plain
 from hil.report.signoff import foreign_zip
 from hil.report.signoff.bundle import (
     COMMENT_SIZE,
@@ -59,7 +60,7 @@ def verify_bundle(path: Path, key: PublicKey | None = None) -> Checked:
     """
     checked = Checked(path)
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             _verify(stream, path.stat().st_size, checked, key)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None

@@ -44,8 +44,9 @@ def write_signoff(
     _refuse_input(folder, signoff.evidence.files)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # An archive of an earlier verdict must not stand beside the reports of this one.
-        (folder / BUNDLE).unlink(missing_ok=True)
+        # An archive or a statement of an earlier verdict must not stand beside the reports of this one.
+        for name in (BUNDLE, STATEMENT):
+            (folder / name).unlink(missing_ok=True)
         return _write(signoff, policy, folder, key)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written: {error.strerror}") from None

@@ -3,7 +3,7 @@
 
 A document type is all that entity bombs and external entities need, and no writer of JUnit files
 makes one; so it is refused as such. What the device printed is left out while reading: a verdict
-does not need it, and it is most of a file.
+does not need it, and it is most of a file. Only the lines that an output of ours begins with stay.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from hil.errors import UsageError
+from hil.report.junit_properties import IN_OUTPUT
 from hil.report.signoff.evidence import MAX_TEXT
 
 MAX_BYTES = 128 << 20
@@ -22,8 +23,10 @@ MAX_DEPTH = 32
 MAX_ELEMENTS = 4_000_000
 #: Characters of all attributes of one element.
 MAX_ATTRIBUTES = 1 << 20
-#: Their text is not kept.
+#: Their text is not kept, but for properties at the beginning of the first.
 _OUTPUT = frozenset({"system-out", "system-err"})
+#: Characters of properties in one output.
+MAX_PROPERTIES = 1 << 15
 
 
 class _RefusedError(Exception):
@@ -37,6 +40,7 @@ class _Reader:
         self.count = 0
         self.muted = 0
         self.room = MAX_TEXT
+        self.output: list[str] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self.depth += 1
@@ -51,19 +55,26 @@ class _Reader:
             )
         if self.muted or tag in _OUTPUT:
             self.muted += 1
+            self.output, self.room = [], MAX_PROPERTIES if tag == "system-out" else 0
             return
         self.room = MAX_TEXT
         self.builder.start(tag, dict(attributes))
 
     def data(self, text: str) -> None:
-        if not self.muted and self.room > 0:
-            self.builder.data(text[: self.room])
+        if self.room > 0:
+            keep = self.output.append if self.muted else self.builder.data
+            keep(text[: self.room])
             self.room -= len(text)
 
     def end(self, tag: str) -> None:
         self.depth -= 1
         if self.muted:
             self.muted -= 1
+            head = "".join(self.output).partition("\n\n")[0]
+            if not self.muted and head.startswith(IN_OUTPUT):
+                self.builder.start(tag, {})
+                self.builder.data(f"{head}\n")
+                self.builder.end(tag)
         else:
             self.builder.end(tag)
 
