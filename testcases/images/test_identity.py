@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from hil_fixtures.verdicts import fail
 
 from hil.bench.bench import Bench
 from hil.bench.board import Board
@@ -59,10 +60,11 @@ def test_boots_the_version_that_was_loaded(
             else f"{summarise_boot(first_boot.of(rse))}; that test failed"
         )
     if seen not in wanted:
-        pytest.fail(
+        fail(
             f"RSE {rse}: boots version {seen}, loaded was {' or '.join(sorted(wanted))}: another image "
             "ran than the one that was loaded (secondary slot? stale flash?)",
-            pytrace=False,
+            boot=first_boot,
+            rse=rse,
         )
 
 
@@ -80,8 +82,9 @@ def test_runs_the_release_of_the_board_file(first_boot: SystemBoot, board: Board
         pytest.skip(f"the rules of TF-M {printed} are not known")
     if release_for(board.release).may_print_version_of(seen):
         return
-    pytest.fail(
+    fail(
         f"RSE {rse} runs TF-M {printed}, the board file says release {board.release}: stages, vHUK and "
         "diagnosis would be judged by the rules of another release",
-        pytrace=False,
+        boot=first_boot,
+        rse=rse,
     )

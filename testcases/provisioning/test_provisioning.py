@@ -67,8 +67,9 @@ def test_state_is_as_provisioned(
         pairs.append(("BL1_2 hash", reported.bl1_2, wanted.bl1_2_hash[:4].hex()))
     wrong = [f"{name} is {seen}, expected {value}" for name, seen, value in pairs if seen != value]
     if wrong:
-        pytest.fail(
+        fail(
             f"RSE {rse}: {'; '.join(wrong)}. Each of these enters the vHUK: an RSE in another state "
             "ends with another vHUK, without any error line",
-            pytrace=False,
+            boot=first_boot,
+            rse=rse,
         )

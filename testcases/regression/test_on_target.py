@@ -20,8 +20,13 @@ def test_on_target_tests_pass(suite_runs: dict[int, SuiteRun], rse: int) -> None
     problem = run.problem
     if problem is None:
         return
-    if run.ended == "gone":
+    # The RSEs of a system wait for each other: what one did after another was lost tells nothing.
+    gone = [each.rse for each in suite_runs.values() if each.ended == "gone"]
+    if gone:
+        lost = rse if rse in gone else gone[0]
+        if lost != rse:
+            problem = f"its device was lost ({suite_runs[lost].detail}); {problem}"
         raise DeviceError(
-            problem, rse=rse, operation="on-target tests", hint="the device failed, not the tests"
+            problem, rse=lost, operation="on-target tests", hint="the device failed, not the tests"
         )
     pytest.fail(problem, pytrace=False)

@@ -3,21 +3,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 from junitparser.xunit2 import JUnitXml
 
+from hil.bench.board_file import load_board
+from hil.bench.quarantine import Quarantine
 from hil.cli import main
 from hil.report.recorded import Status
 
-from .conftest import Lab
+from .conftest import LIMIT, ROOT, Lab
 
 FVP = "extends: virtual-fvp-rdv3-cfg2\nretries: {pause: 0}\n"
+#: Boots as fast as the computer can.
+FAST = "launcher: {parameters: {virtual.time_scale: 0.1}}\n"
+#: Boots so slowly that there is time to kill something.
 SLOW = (
     "budgets: {BL1_1: 30, provisioning: 30, BL1_2: 30, vhuk: 30, BL2: 30, runtime: 30}\n"
-    "launcher: {parameters: {virtual.time_scale: 4}}\n"
+    "launcher: {parameters: {virtual.time_scale: 3}}\n"
 )
 #: A bench that cannot be opened.
 DEAD = FVP + "services: {aux: {command: ['false'], announce: up}}\n"
@@ -71,7 +79,7 @@ def test_the_budget_of_retries_is_kept(lab: Lab) -> None:
 
 def test_the_product_is_never_tried_again(lab: Lab) -> None:
     """A firmware that fails has failed: one attempt, exit status 1."""
-    text = FVP + 'budgets: {vhuk: 3}\nlauncher: {parameters: {virtual.fault: "2:never-join"}}\n'
+    text = FVP + "budgets: {vhuk: 1}\n" + FAST.replace("}}", ', virtual.fault: "2:never-join"}}')
     run = lab.run(lab.board(text), "-k", STAGES)
     assert run.status == 1
     assert run.recorded.failure_class == "product"
@@ -97,7 +105,7 @@ def test_a_bench_that_cannot_be_used_is_told_once(lab: Lab) -> None:
 
 def test_a_mistake_of_the_user_is_the_harness_class(lab: Lab) -> None:
     """A board file that asks for the impossible is not tried again, and is not the lab's fault."""
-    text = "extends: virtual-rse4\nservices: {rse: {command: [no-such-board]}}\n"
+    text = FVP + "services: {aux: {command: [no-such-program], announce: up}}\n"
     run = lab.run(lab.board(text), "-k", STAGES)
     assert run.status == 9, run.output
     assert {test.status for test in run.recorded.tests} == {Status.ERROR}
@@ -126,42 +134,40 @@ def test_a_device_that_fails_again_and_again(
     assert not list(run.folder.glob("uart/*"))
     assert main(["doctor", board, "--release", *place]) == 0
     assert "out of quarantine" in capsys.readouterr().out
-    again = lab.run(board, "-k", STAGES)
-    assert "quarantine" not in again.recorded.tests[0].last.message
+    Quarantine(load_board(lab.boards / f"{board}.yaml")).check()
 
 
-def test_two_boards_side_by_side(lab: Lab) -> None:
-    """One process and one record each; the status is that of the board whose failure weighs most."""
-    good, bad = lab.board(FVP, "good"), lab.board(DEAD, "bad")
-    run = lab.run(good, "--board", bad, "-k", STAGES)
-    assert run.status == 8, run.output
-    assert "PASS         good" in run.output
-    assert "ERROR        bad" in run.output
-    found = {r.record["board"]["name"]: r.recorded for r in lab.all_runs()}
-    assert found.keys() == {"good", "bad"}
-    assert {test.status for test in found["good"].tests} == {Status.PASS}
-    assert {test.status for test in found["bad"].tests} == {Status.MISS}
-    assert {test.last.worker for test in found["good"].tests} == {"good"}
-    for recorded in found.values():
-        [suite] = JUnitXml.fromfile(str(recorded.junit))
-        case = next(iter(suite))
-        assert not list(case.properties())  # the schema has none there
-        assert "[[PROPERTY|req=RSE-BOOT-STAGES]]" in case.system_out
+def test_several_boards_side_by_side(lab: Lab) -> None:
+    """One process and one record each: what becomes of one changes nothing for the others.
 
-
-def test_a_board_whose_process_is_killed(lab: Lab) -> None:
-    """The other board goes on; the status says that something of the harness broke."""
-    lab.board(FVP, "good")
+    The status is that of what weighs most: the harness that was killed, not the dead bench.
+    """
+    lab.board(FVP + FAST, "good")
+    lab.board(DEAD, "bad")
     lab.board(FVP + SLOW, "slow")
-    process = lab.start("good", "--board", "slow", "-k", STAGES)
+    process = lab.start("good", "--board", "bad", "--board", "slow", "-k", STAGES)
     lab.wait_for("Starting TF-M BL1_2", "rse0", board="slow")
     [slow] = [r.record["pid"] for r in lab.all_runs() if r.record["board"]["name"] == "slow"]
     os.kill(slow, signal.SIGKILL)
     run = lab.finish(process)
     assert run.status == 9, run.output
+    assert "PASS         good" in run.output
+    assert "ERROR        bad" in run.output
     assert "KILLED       slow" in run.output
     found = {r.record["board"]["name"]: r.recorded for r in lab.all_runs()}
-    assert (found["good"].verdict, found["slow"].verdict) == ("pass", "killed")
+    assert {name: each.verdict for name, each in found.items()} == {
+        "good": "pass",
+        "bad": "error",
+        "slow": "killed",
+    }
+    assert {test.status for test in found["good"].tests} == {Status.PASS}
+    assert {test.status for test in found["bad"].tests} == {Status.MISS}
+    assert {test.last.worker for test in found["good"].tests} == {"good"}
+    for recorded in (found["good"], found["bad"]):
+        [suite] = JUnitXml.fromfile(str(recorded.junit))
+        case = next(iter(suite))
+        assert not list(case.properties())  # the schema has none there
+        assert "[[PROPERTY|req=RSE-BOOT-STAGES]]" in case.system_out
 
 
 def test_two_boards_that_are_interrupted(lab: Lab) -> None:
@@ -169,7 +175,7 @@ def test_two_boards_that_are_interrupted(lab: Lab) -> None:
     lab.board(FVP + SLOW, "one")
     lab.board(FVP + SLOW, "two")
     process = lab.start("one", "--board", "two")
-    lab.wait_for("Starting TF-M BL1_2", "rse1")
+    lab.wait_for("Starting TF-M BL1_1", "rse1")
     process.send_signal(signal.SIGINT)
     run = lab.finish(process)
     assert run.status not in (0, 1)
@@ -177,18 +183,37 @@ def test_two_boards_that_are_interrupted(lab: Lab) -> None:
         assert each.recorded.verdict in ("interrupted", "killed")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--board", "virtual-fvp-rdv3-cfg2"], "was named already"),
-        (["--board", "virtual-rse4", "-n", "3"], "each board has one process"),
-        (["--board", "virtual-rse44"], "did you mean 'virtual-rse4'?"),
-        (["--board", "replay:x"], "a replay runs alone"),
-    ],
-)
-def test_several_boards_that_make_no_sense(lab: Lab, arguments: list[str], told: str) -> None:
+#: What is said of boards that cannot run side by side.
+NONSENSE = {
+    ("--board", "virtual-fvp-rdv3-cfg2"): "was named already",
+    ("--board", "virtual-rse4", "-n", "3"): "each board has one process",
+    ("--board", "virtual-rse44"): "did you mean 'virtual-rse4'?",
+    ("--board", "replay:x"): "a replay runs alone",
+    ("-n", "2"): "one bench cannot serve several processes",
+    ("--tx", "2*popen", "--dist", "load"): "one bench cannot serve several processes",
+}
+
+
+#: Runs pytest once for each list of arguments, in processes that share what is imported already.
+FORKED = """
+import json, os, sys, pytest, hil.bench.bench, hil.diagnosis.boot
+for given in json.loads(sys.argv[1]):
+    if (child := os.fork()) == 0:
+        os._exit(pytest.main(given))
+    print("status", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def test_several_boards_that_make_no_sense(lab: Lab) -> None:
     """One clear error before anything is started."""
-    run = lab.run("virtual-fvp-rdv3-cfg2", *arguments)
-    assert run.status == 4
-    assert told in run.output
+    common = ["testcases", "--board", "virtual-fvp-rdv3-cfg2", "--runs", str(lab.runs)]
+    common += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is imported already
+    all_of_them = [[*common, *given] for given in NONSENSE]
+    command = [sys.executable, "-c", FORKED, json.dumps(all_of_them)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
+    assert done.stdout.split("\n")[:-1] == ["status 4"] * len(NONSENSE), done.stdout
+    said = done.stderr.split("ERROR: ")[1:]
+    assert len(said) == len(NONSENSE), done.stderr
+    for text, told in zip(said, NONSENSE.values(), strict=True):
+        assert told in text
     assert not lab.runs.exists()
