@@ -20,6 +20,10 @@ _GZIP = b"\x1f\x8b"
 #: No flash or disk of a model is larger.
 _LARGEST = 16 << 30
 _CHUNK = 1 << 20
+#: Parameters, by the end of their names, that name a file; a model starts without some of them.
+_READS = {"fname", "image_path", "raw_image"}
+#: What they are set to for no file.
+_NO_FILE = {"", "none", "<default>"}
 
 #: What a file is to the kernel: device, inode, size, times of content and of anything.
 Stamp = tuple[int, int, int, int, int]
@@ -151,6 +155,36 @@ class Copies:
             if (original is not None and reads not in given) or (not first and _size(copy)):
                 result[reads] = str(copy)
         return result
+
+
+def check_read(given: Mapping[str, str], *, cwd: Path, state: Path) -> list[Path]:
+    """Return the files that parameters of a board file let a model read.
+
+    Args:
+        given: The parameters.
+        cwd: Where the model runs: relative paths count from there.
+        state: Folder of the run; what is named there the model may make itself.
+
+    Raises:
+        UsageError: One is not there. Without its ROM, say, a model runs on, and an RSE says nothing.
+    """
+    found = []
+    for name, value in given.items():
+        if name.rpartition(".")[2] not in _READS or value in _NO_FILE:
+            continue
+        path = cwd / value
+        if path.is_file():
+            found.append(path)
+        elif path.parent != state:
+            raise UsageError(
+                f"launcher.parameters.{name}: no file {path}"
+                + (
+                    ""
+                    if Path(value).is_absolute()
+                    else "; expected an absolute path, or {board}/..."
+                )
+            )
+    return found
 
 
 def _files(

@@ -19,6 +19,7 @@ from hil.errors import DeviceError, UsageError
 #: name, and is told from other output by the type behind it.
 _ROW = re.compile(r"^\s*([A-Za-z_][\w\[\]-]*(?:\.[\w.\[\]-]+)?)=(.*)$")
 _TYPE = re.compile(r"#\s*\(\s*(\w+)")
+_SHOWN_LINES = 6
 _BOOL_WORDS = {"0", "1", "true", "false"}
 
 
@@ -35,8 +36,17 @@ class ModelParameters:
     values: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, listing: str, *, binary: str) -> ModelParameters:
-        """Read the output of `--list-params`; raises DeviceError if it lists nothing."""
+    def parse(cls, listing: str, *, binary: str, hint: str | None = None) -> ModelParameters:
+        """Read the output of `--list-params`.
+
+        Args:
+            listing: All of it.
+            binary: What messages call the model.
+            hint: What to do if this is no list; None where nobody knows.
+
+        Raises:
+            DeviceError: It lists nothing; says what was printed instead.
+        """
         types, values = {}, {}
         for line in listing.splitlines():
             if row := _ROW.match(line):
@@ -46,9 +56,13 @@ class ModelParameters:
                     values[row[1]] = row[2].partition(" #")[0].strip().strip("\"'")
         if not types:
             raise DeviceError(
-                f"{binary} --list-params lists no parameters",
+                f"{binary} --list-params lists no parameters: "
+                + (
+                    " | ".join(listing.split("\n")[-_SHOWN_LINES:]).strip(" |")
+                    or "it printed nothing"
+                ),
                 operation="query the model",
-                hint="run it by hand; is this an FVP?",
+                hint=hint or "run it by hand; is this an FVP?",
             )
         return cls(types, values)
 

@@ -12,7 +12,7 @@ from hil.errors import DeviceError, HilError
 from hil.targets import fvp_command, fvp_query
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
-from hil.targets.fvp_images import Copies
+from hil.targets.fvp_images import Copies, check_read
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_ports import PortPlan
 from hil.targets.fvp_settings import FvpSettings
@@ -26,6 +26,7 @@ _FIXES = {
     "version": "run `{binary} --version` by hand, in launcher.cwd, until it prints its version",
     "RSEs": "set launcher.rse_pattern or rse_prefixes after `{binary} --list-params`",
     "parameters": "rename them after `{binary} --list-params`, or make them optional_parameters",
+    "files": "make them (`hil image rom create` makes the ROM), or correct their paths",
     "writable images": "make the files, or give an empty text for new ones",
     "OTP": "end the run that uses the kept OTP, or delete its folder for fresh devices",
 }
@@ -81,6 +82,9 @@ def _look(settings: FvpSettings, rse_ids: Sequence[int], base: Path, state: Path
         names = Names(prefixes, state, base)
         count = _check_parameters(settings, names, model, version)
         found(f"all {count} exist in this model")
+        given = fvp_command.board_parameters(settings, names, model)
+        read = check_read(given, cwd=cwd, state=state)
+        found(", ".join(sorted(set(map(str, read)))) or "none is read")
         originals = Copies(settings, names).check()
         found(", ".join(map(str, originals)) or "none is copied")
         found(_check_nvm(settings, names))

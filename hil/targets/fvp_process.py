@@ -23,8 +23,10 @@ from pathlib import Path
 from hil.errors import DeviceError
 from hil.targets import fvp_leash, fvp_spawn
 from hil.targets.fvp_settings import FvpTimeouts
+from hil.targets.fvp_terminal_line import Recorder
 
 _KEPT_LINES = 40
+_LONGEST_LINE = 4096
 _POLL_SECONDS = 0.02
 _LAST_WORDS_SECONDS = 1
 _STANDSTILL_SECONDS = 2
@@ -37,7 +39,7 @@ class ModelProcess:
         command: Program and arguments.
         cwd: Working directory.
         env: Additions to the environment.
-        log: File that receives everything it prints, appended.
+        log: File that receives what it prints, appended, as far as there is room.
         on_text: Called with each piece of output, in the thread that drains it.
         on_end: Called in that thread once the model has ended.
     """
@@ -202,12 +204,13 @@ class ModelProcess:
         with self._changed:
             self._process = process
             self._changed.notify_all()
+        log = Recorder(self._log, append=True)
         try:
-            with self._log.open("ab", buffering=0) as log:
-                while data := self._read(master):
-                    log.write(data)
-                    self._take(data.decode(errors="replace"))
+            while data := self._read(master):
+                log.take(data)
+                self._take(data.decode(errors="replace"))
         finally:
+            log.close()
             os.close(master)
         # Stdout may be closed long before the end.
         while self.status() is None and not self._closing:
@@ -230,7 +233,7 @@ class ModelProcess:
     def _take(self, text: str) -> None:
         with self._changed:
             first, *more = text.split("\n")
-            self._lines[-1] += first
-            self._lines.extend(more)
+            self._lines[-1] = (self._lines[-1] + first)[-_LONGEST_LINE:]
+            self._lines.extend(line[-_LONGEST_LINE:] for line in more)
             self._on_text(text)
             self._changed.notify_all()

@@ -31,6 +31,7 @@ _ROW = re.compile(r"^\s*[A-Za-z_][\w.\[\]-]*=.*#\s*\(\s*\w+", re.MULTILINE)
 
 #: Words in the output of a model that does not start -> what to do; the first that fits counts.
 HINTS = {
+    "no space left on device": "make room: the disk of the run's folder is full",
     "cannot enable executable stack": "glibc 2.41 and later refuse this; clear the flag: "
     "find FVP_FOLDER -name '*.so' -exec patchelf --clear-execstack {} +",
     "version `glibc": "the model was built for a newer C library than this host has; use a newer host "
@@ -207,7 +208,8 @@ def parameters(
         elif word.startswith("--plugin="):
             plugins.append(word)
     listing = ask(binary, ["--list-params", *plugins], settings, cwd=cwd, answer=_ROW)
-    return ModelParameters.parse(listing, binary=binary.name)
+    # No public document promises that a failure (of a licence, say) has a status of its own.
+    return ModelParameters.parse(listing, binary=binary.name, hint=hint_for(listing))
 
 
 def query(settings: FvpSettings, *, base: Path, cwd: Path, args: Sequence[str] = ()) -> Model:

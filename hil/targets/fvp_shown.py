@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 _SECRET = re.compile(r"huk|guk|krtl|seed|secret|private|passw|token", re.IGNORECASE)
 HIDDEN = "<hidden>"
+#: Switches such as HAS_RSE_CPU_PRIVATE_REGION=1 hold no secret, whatever they are called.
+_SWITCHED = {"0", "1", "false", "true"}
 
 
 def shown(command: Iterable[str]) -> str:
@@ -24,7 +26,8 @@ def without_secrets(words: Iterable[str]) -> list[str]:
     """Words of a command, values of `NAME=VALUE` hidden where the name is that of a secret."""
     told = []
     for word in words:
-        name, equals, _ = word.partition("=")
-        hide = equals and "/" not in name and _SECRET.search(name.rpartition(".")[2])
+        name, _, value = word.partition("=")
+        keyed = "/" not in name and _SECRET.search(name.rpartition(".")[2])
+        hide = keyed and value and value.lower() not in _SWITCHED
         told.append(f"{name}={HIDDEN}" if hide else word)
     return told

@@ -11,7 +11,7 @@ from pathlib import Path
 from hil.targets import fvp_command, fvp_query, fvp_user_ports
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
-from hil.targets.fvp_images import Copies
+from hil.targets.fvp_images import Copies, check_read
 from hil.targets.fvp_invocation import Invocation
 from hil.targets.fvp_ports import PortPlan, Reservation
 from hil.targets.fvp_query import Model
@@ -81,6 +81,8 @@ class Start:
         """
         settings, names, known = self.settings, self.names, self.model.parameters
         given = fvp_command.board_parameters(settings, names, known)
+        cwd = fvp_command.working_folder(settings, names)
+        check_read(given, cwd=cwd, state=names.state)
         own = consoles.parameters | self.copies.parameters(given, first=self.number == 1)
         parameters = fvp_command.parameters(settings, names, known, own)
         fvp_command.check(parameters, known, version=self.model.version)
@@ -88,7 +90,7 @@ class Start:
         command = fvp_command.command_line(self.model.binary, settings, names, parameters, images)
         return Invocation(
             argv=tuple(command),
-            cwd=fvp_command.working_folder(settings, names),
+            cwd=cwd,
             state=names.state,
             env=fvp_query.environment(settings),
             copies=tuple(self.copies.all.values()),

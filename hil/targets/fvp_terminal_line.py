@@ -8,12 +8,12 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 from hil.uart.telnet import IAC, TelnetStream
 
 _READ_SIZE = 65536
-#: What a terminal that nobody asked for may fill of the disk.
+#: What output that nobody asked for may fill of the disk.
 _MOST_RECORDED = 64 << 20
 #: Input that waits for a terminal which is away.
 _MOST_INPUT = 65536
@@ -177,26 +177,35 @@ class Line:
 
 
 class Recorder:
-    """Keeps what a terminal says in a file, made with the first byte and of limited size."""
+    """Keeps what is said in a file, made with the first byte and of limited size; never fails.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        append: Whether what is in it already stays.
+    """
+
+    def __init__(self, path: Path, *, append: bool = False) -> None:
         self._path = path
+        self._mode: Literal["ab", "wb"] = "ab" if append else "wb"
         self._file: IO[bytes] | None = None
         self._size = 0
 
     def take(self, data: bytes) -> None:
         """Write the bytes, or drop them when the file has its size."""
-        if self._file is None:
-            self._file = self._path.open("wb", buffering=0)
         data = data[: _MOST_RECORDED - self._size]
+        if not data:
+            return
         self._size += len(data)
         try:
+            if self._file is None:
+                self._file = self._path.open(self._mode, buffering=0)
             self._file.write(data)
-        except OSError:  # a full disk must not keep the terminal from being read
+        except OSError:  # a full disk must not keep what speaks from being read
             self._size = _MOST_RECORDED
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what is said later is dropped."""
+        self._size = _MOST_RECORDED
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -11,6 +11,7 @@ from collections import deque
 from pathlib import Path
 
 from hil.errors import DeviceError
+from hil.targets.fvp_terminal_line import Recorder
 from hil.targets.process import Child
 
 _KEPT_LINES = 40
@@ -31,7 +32,7 @@ class QemuProcess:
         command: Program and arguments.
         name: What messages call it.
         folder: Its working directory; exists.
-        log: File that receives what it prints, appended.
+        log: File that receives what it prints, appended, as far as there is room.
 
     Raises:
         DeviceError: it cannot be started.
@@ -49,9 +50,9 @@ class QemuProcess:
         self._over = threading.Event()
         self._ending = threading.Lock()
         self._finished = False
-        self._log = log.open("a", buffering=1)
+        self._log = Recorder(log, append=True)
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._log.write(f"# {stamp} {shlex.join(command)}\n")
+        self._log.take(f"# {stamp} {shlex.join(command)}\n".encode())
         self._keeper = threading.Thread(target=self._keep, name=f"{name} keeper", daemon=True)
         self._keeper.start()
         self._started.wait()
@@ -132,7 +133,6 @@ class QemuProcess:
         self._over.wait()
 
     def _take(self, line: str) -> None:
-        if not self._log.closed:
-            self._log.write(f"{line}\n")
+        self._log.take(f"{line}\n".encode())
         if not any(idle in line for idle in _IDLE_TALK):
             self._lines.append(line)

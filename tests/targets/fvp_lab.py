@@ -3,17 +3,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hil.errors import HilError
 from hil.targets.endpoint import Endpoint
 from hil.targets.fvp import FvpLauncher
+from hil.targets.fvp_query import Model
 from hil.targets.fvp_settings import FvpSettings
+from hil.targets.fvp_start import ask_model
+
+#: What the virtual FVP says of itself, by its environment: that takes longer than a start of it.
+_ASKED: dict[str, Model] = {}
 
 #: Each chip says who it is before its firmware starts.
 TALKS = {"virtual.flood": 256, "virtual.time_scale": 0.05}
@@ -33,8 +41,15 @@ def settings(**values: object) -> FvpSettings:
 
 
 def launcher(folder: Path, rses: int = 4, **values: object) -> FvpLauncher:
-    """Launcher whose run has a folder of its own."""
-    return FvpLauncher(settings(**values), range(rses), state=folder / "state", base=folder)
+    """Launcher whose run has a folder of its own; the virtual FVP is asked what it is only once."""
+    made = FvpLauncher(settings(**values), range(rses), state=folder / "state", base=folder)
+    if not values.keys() & {"binary", "cwd", "args"}:
+        key = repr((values.get("env"), os.environ.get("HIL_VIRTUAL_FVP")))
+        if key not in _ASKED:
+            with tempfile.TemporaryDirectory() as state, contextlib.suppress(HilError):
+                _ASKED[key] = ask_model(made._settings, state=Path(state), base=folder)
+        made._model = _ASKED.get(key)
+    return made
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 10) -> None:

@@ -168,6 +168,16 @@ def test_the_shown_command_hides_secret_values():
     assert line.endswith("-C a.raw_image=/k/secret.bin --data 'css.seed.cpu=/i/a b.bin@0x0'")
 
 
+@pytest.mark.parametrize("value", ["0", "1", "true", "FALSE"])
+def test_a_switch_is_no_secret_whatever_it_is_called(value: str):
+    """A command line by hand must do what the run did: HAS_RSE_CPU_PRIVATE_REGION of RD-V3 counts."""
+    word = f"css.sysctrl.HAS_RSE_CPU_PRIVATE_REGION={value}"
+    assert fvp_shown.without_secrets([word]) == [word]
+    assert fvp_shown.without_secrets([f"{word}2"]) == [
+        "css.sysctrl.HAS_RSE_CPU_PRIVATE_REGION=<hidden>"
+    ]
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -232,6 +232,7 @@ def test_an_image_that_changed_after_it_was_planned_is_refused(tmp_path: Path):
         ({"parameters": {"css0.sysctrl.rse_uart.out_fil": 1}}, "nearest: css0.sysctrl.rse_uart.ou"),
         ({"parameters": {"ros.disable_visualisation": "maybe"}}, "expected a bool"),
         ({"console": {"terminal": "{sysctrl}.terminal_uart"}}, "css0.sysctrl.terminal_uart.start"),
+        ({"parameters": {"{rse}.rom.raw_image": "/none/rom.bin"}}, "no file /none/rom.bin"),
         ({"writable_images": {"{rse}.lcm_nvm.raw_image": "none.img"}}, "none.img"),
     ],
 )

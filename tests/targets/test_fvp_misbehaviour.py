@@ -103,6 +103,21 @@ def test_a_dropped_client_misses_nothing_and_can_still_type(tmp_path: Path, move
         assert again in fvp.log.read_text()
 
 
+def test_a_full_disk_under_the_log_costs_the_log_alone(tmp_path: Path):
+    """Also when something is noted there while the model runs; the model and its consoles go on."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "model.log").symlink_to("/dev/full")
+    manners = {"virtual.drop_clients_after": 0.1, "virtual.echo": True}
+    notes: list[str] = []
+    with Consoles() as consoles, launcher(tmp_path, parameters=manners) as fvp:
+        fvp._log.tell = lambda kind, **values: notes.append(str(values.get("text", kind)))
+        fvp.start(consoles.open)
+        until(lambda: any("RSE 3 dropped its client" in note for note in notes), "note of the drop")
+        consoles.type(3, b"q")
+        consoles.wait_for(3, b"q")
+        assert fvp.alive(3) is None
+
+
 def test_a_console_that_nobody_reads_does_not_stall_the_model(tmp_path: Path):
     """A test that sits in a breakpoint must not stop the other RSEs."""
     manners = {"virtual.flood": 3_000_000, "virtual.terminal_buffer": 1024}

@@ -300,7 +300,7 @@ def test_settings_that_contradict_themselves_are_refused(values: dict[str, objec
 
 BOARD = """\
 extends: virtual-fvp-rdv3-cfg2
-launcher: {nvm: {keep: "%s/kept"}}
+launcher: {nvm: {keep: "%s/kept"}, parameters: {virtual.time_scale: 0.1}}
 provisioning: {from_virgin: %s}
 """
 

@@ -67,8 +67,10 @@ def test_a_parameter_that_the_model_would_refuse_is_found(
 
 def test_a_listing_without_parameters_is_no_model():
     """Another program's output must not pass for an empty list."""
-    with pytest.raises(DeviceError, match="lists no parameters"):
+    with pytest.raises(DeviceError, match=r"lists no parameters: usage: tool \[options\] \(run it"):
         ModelParameters.parse("usage: tool [options]\n", binary="tool")
+    with pytest.raises(DeviceError, match="lists no parameters: it printed nothing"):
+        ModelParameters.parse("\n", binary="tool")
 
 
 def test_values_are_known_as_well(model: ModelParameters):

@@ -15,7 +15,7 @@ def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
     findings = preflight(settings(), range(4), base=tmp_path)
     assert [(f.what, f.ok) for f in findings] == [
         ("model", True), ("version", True), ("RSEs", True), ("parameters", True),
-        ("writable images", True), ("OTP", True),
+        ("files", True), ("writable images", True), ("OTP", True),
     ]  # fmt: skip
     assert findings[1].found == "Fast Models [11.29.35 (Apr 24 2025)]"
     assert findings[2].found.startswith("css0.sysctrl.rse, css1.sysctrl.rse, ")
@@ -40,6 +40,10 @@ def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
         ({"binary": "./hangs", "timeouts": {"query": 0.3}}, 4, "version", "0.3 s", "by hand"),
         ({}, 2, "RSEs", "2 RSE(s), but 4", "rse_pattern"),
         ({"parameters": {"ros.disable": 1}}, 4, "parameters", "nearest: ros.dis", "--list-params"),
+        ({"parameters": {"{rse}.rom.raw_image": "/none/rom.bin"}}, 4, "files",
+         "css0.sysctrl.rse.rom.raw_image: no file /none/rom.bin", "hil image rom create"),
+        ({"parameters": {"{rse}.rom.raw_image": "bin/rom.bin"}}, 4, "files",
+         "bin/rom.bin; expected an absolute path", "correct their paths"),
         ({"writable_images": {"{rse}.lcm_nvm.raw_image": "no.img"}}, 4, "writable images",
          "no.img", "make the files"),
     ],
@@ -65,6 +69,17 @@ def test_a_model_is_asked_in_the_folder_where_it_will_run(tmp_path: Path):
     assert all(finding.ok for finding in findings), findings
     findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
     assert "no mesh.yml" in findings[-1].found
+
+
+def test_a_refusal_with_status_0_is_recognised_by_its_words(tmp_path: Path):
+    """Nobody promises that a licence that fails has a status of its own."""
+    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
+    said = "Error: license checkout failed"
+    script(tmp_path / "FVP", f'test "$1" = --version && exec {virtual} "$1"; echo "{said}" >&2\n')
+    last = preflight(settings(binary="./FVP"), range(4), base=tmp_path)[-1]
+    assert (last.ok, last.what) == (False, "RSEs")
+    assert said in last.found
+    assert "ARMLMD_LICENSE_FILE" in str(last.fix)
 
 
 def test_what_a_model_answers_counts_and_not_its_exit_status(tmp_path: Path):

@@ -40,6 +40,23 @@ def test_output_of_both_streams_is_kept_line_by_line(tmp_path: Path):
     assert process.status() == 3
 
 
+def test_a_full_disk_does_not_keep_the_output_from_being_read(tmp_path: Path):
+    """A model whose output nobody reads stands still, or is killed when its terminal closes."""
+    (tmp_path / "model.log").symlink_to("/dev/full")
+    process = model(tmp_path, "seq 50000; echo up; exec sleep 60\n")
+    assert process.wait_until(lambda: "up" in process.tail(), 20)
+    assert process.status() is None
+    assert process.end(PATIENT) == "SIGINT"
+
+
+def test_a_line_without_an_end_is_kept_in_part(tmp_path: Path):
+    """Its last part, so that a model that never ends a line does not fill the memory."""
+    process = model(tmp_path, "yes | tr -d '\\n' | head -c 300000; printf 'z'; exec sleep 60\n")
+    assert process.wait_until(lambda: process.tail().endswith("z"), 20)
+    assert 1000 < len(process.tail()) < 10000
+    process.end(PATIENT)
+
+
 @pytest.mark.parametrize(
     ("text", "timeouts", "took"),
     [

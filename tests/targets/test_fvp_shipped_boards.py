@@ -112,8 +112,9 @@ CFG2_PARAMETERS = {
 
 
 @pytest.fixture
-def images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HIL_TFM_BIN", "/tfm/bin")
+def images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "rom.bin").touch()
+    monkeypatch.setenv("HIL_TFM_BIN", str(tmp_path))
     monkeypatch.setenv("HIL_HOST_IMAGES", "/host")
 
 
@@ -184,7 +185,8 @@ def test_the_whole_command_line_is_that_of_public_scripts(
     options = list(zip(words[::2], words[1::2], strict=True))
     parameters = [value for option, value in options if option == "-C"]
     assert sorted(parameters) == sorted(
-        f"{key}={value.replace('RUN', str(run))}" for key, value in expected.items()
+        f"{key}={value.replace('RUN', str(run)).replace('/tfm/bin', str(tmp_path))}"
+        for key, value in expected.items()
     )
     assert [pair for pair in options if pair[0] != "-C"] == [
         *(("--data", f"{cpus[i.rse]}.rse.cpu={data}@{i.address:#x}") for i in plan.images),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 from fvp_lab import Consoles, until
 
+from hil.errors import DeviceError
+from hil.targets import fvp_terminal_line
 from hil.targets.fvp_ports import Announcement
+from hil.targets.fvp_terminal_line import Recorder
 from hil.targets.fvp_terminals import Terminals
 
 GREETING = bytes.fromhex("fffb01 fffb03 fffb00 fffd00 fffd03")
@@ -194,6 +198,31 @@ def test_other_terminals_go_into_files_and_some_are_left_alone(lab: Lab):
             lab.listener.accept()
 
 
+@pytest.mark.parametrize("path", ["/dev/full", "/dev/null/none"], ids=["full", "unopenable"])
+def test_a_record_that_cannot_be_written_is_given_up(path: str):
+    """The terminal is read all the same: who is not read stops the simulation."""
+    recorder = Recorder(Path(path))
+    for _ in range(3):
+        recorder.take(b"x")
+    recorder.close()
+
+
+def test_a_record_has_a_limited_size_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is said beyond, or after it was closed, is dropped; what was there before may stay."""
+    monkeypatch.setattr(fvp_terminal_line, "_MOST_RECORDED", 5)
+    path = tmp_path / "log"
+    path.write_bytes(b"before ")
+    recorder = Recorder(path, append=True)
+    for text in (b"abc", b"defg", b"h"):
+        recorder.take(text)
+    recorder.close()
+    recorder.take(b"late")
+    assert path.read_bytes() == b"before abcde"
+    with closing(Recorder(path)) as other:
+        other.take(b"new")
+    assert path.read_bytes() == b"new"
+
+
 def test_nothing_is_left_after_the_end(tmp_path: Path):
     """No thread, no descriptor; what is asked of it later does nothing."""
     descriptors = Path("/proc/self/fd")
@@ -204,3 +233,22 @@ def test_nothing_is_left_after_the_end(tmp_path: Path):
     lab.terminals.close()
     assert {t.name for t in threading.enumerate() if "fvp" in t.name} == set()
     assert {fd.name for fd in descriptors.iterdir()} == before
+
+
+def test_no_console_of_a_model_that_has_ended(lab: Lab):
+    """It may end at any moment of its start; nothing is held open for it then."""
+    lab.terminals.close()
+    with pytest.raises(DeviceError, match="RSE 0: open console: the model has ended"):
+        lab.terminals.console(0)
+    gc.collect()  # a listener that was forgotten is a warning here, and warnings are errors
+
+
+def test_a_console_that_is_asked_for_while_the_model_ends(tmp_path: Path):
+    """What was accepted is given back with the rest."""
+    made = Lab(tmp_path, file=True)
+    made.terminals._serve = lambda _timeout: made.terminals._todo.append(  # type: ignore[method-assign]
+        lambda: made.terminals._relay(0).serve(listener)
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    made.close()
+    assert listener.fileno() == -1

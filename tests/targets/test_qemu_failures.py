@@ -89,7 +89,9 @@ def test_programs_that_do_not_start(
     """Each ends in one sentence that says what is wrong and what to do."""
     monkeypatch.setattr("hil.targets.qemu_errors._VERSION_SECONDS", 0.5)
     binary = str(tmp_path / "qemu-none") if text is None else program(tmp_path, text)
-    timeouts = {"start": 0.5 if text and "sleep" in text else 20}
+    hangs = text is not None and "sleep" in text
+    timeouts = {"start": 0.3 if hangs else 20}
+    monkeypatch.setattr("hil.targets.qemu_running._LAST_WORDS", 0.1 if hangs else 20)
     assert re.search(told, failure_of(tmp_path, binary=binary, timeouts=timeouts))
 
 
@@ -166,9 +168,25 @@ def test_last_words_are_complete(tmp_path: Path) -> None:
     assert len((tmp_path / "qemu.log").read_text().splitlines()) == 20002
 
 
+def test_a_full_disk_does_not_keep_the_output_from_being_read(tmp_path: Path) -> None:
+    """A QEMU whose output nobody reads stands still at its next line."""
+    (tmp_path / "qemu.log").symlink_to("/dev/full")
+    text = 'seq 1 20000; seq 1 20000 >&2; echo "Lockup: can\'t escalate" >&2; exit 1'
+    process = QemuProcess(
+        [program(tmp_path, text)], name="fake", folder=tmp_path, log=tmp_path / "qemu.log"
+    )
+    assert process.wait(20) == 1
+    assert process.status() == 1
+    assert "Lockup: can't escalate" in process.said()
+    process.end(1)
+
+
 @needs_qemu
-def test_a_frozen_qemu_is_ended_all_the_same(tmp_path: Path) -> None:
+def test_a_frozen_qemu_is_ended_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that answers nothing is told as such, and killed at the end."""
+    monkeypatch.setattr("hil.targets.qemu_running._LAST_WORDS", 0.1)
     with QemuLab(tmp_path, timeouts={"monitor": 0.3, "stop": 0.2}) as lab:
         lab.boot()
         os.kill(lab.pid(), signal.SIGSTOP)
