@@ -158,7 +158,14 @@ class Bench:
     def load(self) -> LoadReport:
         """Put all images on the devices and read them back; every RSE is held afterwards."""
         self._journal.event("load")
-        report = self.launcher.load(self.plan)
+        try:
+            report = self.launcher.load(self.plan)
+        except DeviceError as error:
+            if self._services is None or error.rse is None:
+                raise
+            if (dead := self._services.ended(error.rse)) is None:
+                raise
+            raise DeviceError(dead, rse=error.rse, operation="load") from error
         self._journal.event(
             "loaded",
             seconds=round(report.seconds, 3),
@@ -286,9 +293,7 @@ class Bench:
         started = time.monotonic()
         self.boot_offsets = {rse: offsets.get(rse, 0) for rse in self.transcripts}
         # Whoever reads the transcripts later knows by this that these resets were asked for.
-        self._journal.event(
-            "let go", number=number, offsets=self.boot_offsets, monotonic=started
-        )
+        self._journal.event("let go", number=number, offsets=self.boot_offsets, monotonic=started)
         followers = {
             rse: BootFollower(transcript, rse=rse, from_offset=offsets.get(rse, 0))
             for rse, transcript in sorted(self.transcripts.items())

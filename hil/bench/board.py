@@ -276,8 +276,8 @@ class Board(Strict):
             unknown = sorted(self.launcher.images.keys() - {image.name for image in self.images})
             if unknown:
                 raise ValueError(f"launcher.images: there is no image {unknown[0]!r}")
-        kept = isinstance(self.launcher, FvpSettings | QemuSettings) and self.launcher.nvm.keep is not None
-        if kept and self.provisioning.from_virgin:
+        nvm = getattr(self.launcher, "nvm", None)
+        if nvm is not None and nvm.keep is not None and self.provisioning.from_virgin:
             raise ValueError(
                 "provisioning.from_virgin: only the first run is, as launcher.nvm.keep keeps the OTP; "
                 "expected false"

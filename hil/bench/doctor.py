@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,14 +19,14 @@ from pathlib import Path
 from hil.bench.board import Board
 from hil.bench.board_file import BoardFile
 from hil.bench.image_plan import build_plan
-from hil.bench.locks import holder_of
+from hil.bench.locks import BenchLock, holder_of
 from hil.bench.model_inputs import system_inputs
 from hil.bench.placeholders import expand, placeholders, variables
 from hil.bench.power import SerialLine
 from hil.bench.resources import resources
 from hil.bench.services import service_programs
 from hil.bench.targets import preflight_launcher
-from hil.errors import HilError
+from hil.errors import DeviceError, HilError
 from hil.images.image_spec import ImageSpec, PackedImage
 from hil.targets.process import find_program
 
@@ -86,13 +86,11 @@ def examine_board(file: BoardFile) -> list[Finding]:
         # Its probes and consoles exist once the services run; their programs were looked at.
         findings += _announced(board)
         return findings
-    values = {"board": str(file.path.parent)}
     try:
-        findings += _locks(board, lambda text, where: expand(text, values, where=where))
-        findings += [
-            Finding(f.what, f.found, None if f.ok else (f.fix or "see the message"))
-            for f in preflight_launcher(file, lambda text, where: expand(text, values, where=where))
-        ]
+        findings += _launcher(file)
+    except DeviceError as error:
+        what = error.operation or "launcher"
+        findings.append(Finding(what, str(error), error.hint or "see the message"))
     except HilError as error:
         findings.append(Finding("launcher", str(error), "mend the board file"))
     return findings
@@ -136,11 +134,23 @@ def _power(board: Board) -> Iterator[Finding]:
             yield Finding(f"power.{name}", seen, f"install {method[0]} or put it on PATH")
 
 
-def _locks(board: Board, expand_text: Callable[[str, str], str]) -> Iterator[Finding]:
-    """Say who uses the board's hardware now."""
-    for resource in resources(board, expand_text):
-        if (holder := holder_of(resource)) is not None:
-            yield Finding(resource, f"in use by {holder}", "wait for that run or end it")
+def _launcher(file: BoardFile) -> Iterator[Finding]:
+    """Ask the board's hardware, or say who uses it now: a probe is never asked in mid-run."""
+    values = {"board": str(file.path.parent)}
+
+    def expand_text(text: str, where: str) -> str:
+        return expand(text, values, where=where)
+
+    names = resources(file.board, expand_text)
+    holders = {name: holder for name in names if (holder := holder_of(name)) is not None}
+    for name, holder in holders.items():
+        yield Finding(name, f"in use by {holder}", "wait for that run or end it")
+    if holders:
+        return
+    with BenchLock(names, "hil doctor"):
+        for found in preflight_launcher(file, expand_text):
+            mend = None if found.ok else (found.fix or "see the message")
+            yield Finding(found.what, found.found, mend)
 
 
 def _plan(file: BoardFile) -> Iterator[Finding]:

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from hil.bench.board import Board
 from hil.bench.placeholders import is_announced
 from hil.targets.mps_settings import MpsSettings
+
+#: What pyOCD allows before an id; `remote:HOST` is a probe server.
+_REMOTE, _REMOTE_PORT = "remote:", 5555
+_PROBE_KIND = re.compile(r"(?:cmsisdap|jlink|stlink|picoprobe|remote):", re.IGNORECASE)
 
 
 def resources(board: Board, expand: Callable[[str, str], str]) -> list[str]:
@@ -33,7 +38,19 @@ def resources(board: Board, expand: Callable[[str, str], str]) -> list[str]:
     found = []
     for what, text, where in places:
         if text is not None and not is_announced(text):
-            place = expand(text, where)
-            is_path = "/" in place and "://" not in place
-            found.append(f"{what} {Path(place).resolve() if is_path else place}")
+            found.append(f"{what} {_one_name(what, expand(text, where))}")
     return found
+
+
+def _one_name(what: str, place: str) -> str:
+    """Return the one name of a thing that a board file may name in several ways."""
+    if "://" in place:
+        return place
+    if "/" in place:
+        return str(Path(place).resolve())
+    if what == "probe" and (kind := _PROBE_KIND.match(place)):
+        if kind[0].lower() != _REMOTE:
+            return place[kind.end() :]
+        host, _, port = place[kind.end() :].partition(":")
+        place = f"{_REMOTE}{host}:{port or _REMOTE_PORT}"
+    return re.sub(r"\blocalhost(?=:)", "127.0.0.1", place)

@@ -108,6 +108,7 @@ class Services:
         self._folder = folder
         self._values = dict(values)
         self._mark = mark or new_mark()
+        self._started = False
         self._running: list[RunningService] = []
 
     def start(self) -> dict[str, str]:
@@ -117,6 +118,7 @@ class Services:
             UsageError: a program does not exist or a placeholder has no value.
             DeviceError: one does not come up; those that did are stopped.
         """
+        self._started = bool(self._board.services)
         try:
             for name, spec in self._board.services.items():
                 for rse in self._board.rse_ids if spec.for_each_rse else [None]:
@@ -139,13 +141,14 @@ class Services:
 
     def stop(self) -> None:
         """End all, and what left their groups; may be called twice."""
-        if not self._running:
-            return
         try:
             while self._running:
                 self._running.pop().stop()
         finally:
-            fvp_leash.sweep(self._mark)
+            # Also one whose start a signal cut short, before it was among those that run.
+            if self._started:
+                fvp_leash.sweep(self._mark)
+                self._started = False
 
     def _start_one(self, name: str, spec: Service, rse: int | None) -> RunningService:
         where = f"services.{name}.command"

@@ -55,12 +55,18 @@ def make_launcher(file: BoardFile, state: Path, expand: Expand, lab: Lab | None 
 
 def pyocd_rses(board: Board, expand: Expand) -> list[PyocdRse]:
     """Return every RSE with its probe and console, placeholders replaced."""
-    rses = []
+    rses: list[PyocdRse] = []
     for rse in board.rses:
         if rse.probe is None or rse.console is None:
             raise UsageError(f"rses: RSE {rse.id} needs `probe` and `console` with pyocd")
         probe = expand(rse.probe, f"rses.{rse.id}.probe")
-        rses.append(PyocdRse(rse.id, probe, endpoint(rse.id, rse.console, expand)))
+        found = PyocdRse(rse.id, probe, endpoint(rse.id, rse.console, expand))
+        for other in rses:
+            # Two processes that drive one chip would each undo what the other has checked.
+            if found.probe == other.probe or found.console.address == other.console.address:
+                what = "probe" if found.probe == other.probe else "console"
+                raise UsageError(f"rses: RSE {other.id} and RSE {rse.id} have the same {what}")
+        rses.append(found)
     return rses
 
 

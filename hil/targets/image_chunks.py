@@ -9,6 +9,7 @@ come with pyOCD.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,13 @@ from hil.targets.pyocd_errors import Refusal
 
 _HEX = (".hex", ".ihex")
 _ELF = (".elf", ".axf")
+#: Beginnings of files that are no raw binaries, with what to do; the suffix decides how one is read.
+_NOT_RAW = {
+    b"\x7fELF": "is an ELF file; give its name the suffix .elf or .axf",
+    b"S0": "is a file of S-records, which are not read; convert it, e.g. by srec_cat to Intel hex",
+    b":": "is an Intel hex file; give its name the suffix .hex",
+}
+_RECORD = re.compile(rb"(S0|:)[0-9A-Fa-f]{8,}\r?\n")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ def chunks_of(name: str, path: str, address: int, data: bytes) -> list[Chunk]:
     elif suffix in _ELF:
         chunks = _merged(_from_elf(name, path, data))
     else:
+        _check_raw(name, path, data)
         chunks = [Chunk(address, data)] if data else []
     if not chunks:
         raise Refusal(f"image {name}: the file is empty: {path}")
@@ -60,6 +69,14 @@ def chunks_of(name: str, path: str, address: int, data: bytes) -> list[Chunk]:
             "give the address that the file itself has",
         )
     return chunks
+
+
+def _check_raw(name: str, path: str, data: bytes) -> None:
+    """Refuse a file that would be written as it is, headers or text and all."""
+    record = _RECORD.match(data)
+    start = record[1] if record else data[:4]
+    if (what := _NOT_RAW.get(start)) is not None:
+        raise Refusal(f"image {name}: {path} {what}")
 
 
 def _from_hex(name: str, path: str, data: bytes) -> Iterator[Chunk]:

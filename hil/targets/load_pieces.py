@@ -41,16 +41,16 @@ class Unit:
 
 def within(chunks: Sequence[Chunk], units: set[Unit]) -> list[Chunk]:
     """Return the parts of chunks that lie in one of the units; neighbours as one."""
-    parts: list[Chunk] = []
+    spans: list[tuple[int, int]] = []  # of units that touch: an image may have thousands
+    for unit in sorted(units):
+        start = spans.pop()[0] if spans and spans[-1][1] == unit.start else unit.start
+        spans.append((start, unit.start + unit.size))
+    parts = []
     for chunk in chunks:
-        for unit in sorted(units):
-            start, end = max(chunk.address, unit.start), min(chunk.end, unit.start + unit.size)
-            if start >= end:
-                continue
-            data = chunk.data[start - chunk.address : end - chunk.address]
-            if parts and parts[-1].end == start:
-                parts[-1] = Chunk(parts[-1].address, parts[-1].data + data)
-            else:
+        for first, after in spans:
+            start, end = max(chunk.address, first), min(chunk.end, after)
+            if start < end:
+                data = chunk.data[start - chunk.address : end - chunk.address]
                 parts.append(Chunk(start, data))
     return parts
 

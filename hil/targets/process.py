@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,11 @@ from hil.targets import fvp_leash
 #: Seconds from SIGTERM to SIGKILL, and from there to giving up.
 TERMINATE_LIMIT = 3.0
 KILL_LIMIT = 3.0
+
+_LOOK_MS = 100
+_PIECE = 1 << 16
+#: Output without a line end is cut into lines of this size.
+_LONGEST_LINE = 1 << 16
 
 Line = Callable[[str], None]
 
@@ -84,6 +90,7 @@ class Child:
             raise DeviceError(
                 f"{command[0]}: {error.strerror}", operation=f"start {name}"
             ) from error
+        self._over = threading.Event()
         self._readers = [self._read(self._process.stdout, line, "out")]
         if errors:
             self._readers.append(self._read(self._process.stderr, errors, "err"))
@@ -145,6 +152,7 @@ class Child:
     def _finish(self, limit: float) -> None:
         if self.wait(limit) is None:
             raise DeviceError(f"{self.name} (pid {self.pid}) does not end", operation="stop")
+        self._over.set()
         for reader in self._readers:
             reader.join(limit)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
@@ -153,13 +161,36 @@ class Child:
 
     def _read(self, stream: IO[bytes] | None, line: Line | None, which: str) -> threading.Thread:
         def read() -> None:
-            for raw in stream or ():
-                if line is not None:
-                    line(raw.decode(errors="replace").rstrip("\r\n"))
+            rest = b""
+            while data := self._piece(stream):
+                *whole, rest = (rest + data).split(b"\n")
+                whole, rest = ([*whole, rest], b"") if len(rest) > _LONGEST_LINE else (whole, rest)
+                for raw in whole:
+                    tell(raw)
+            if rest:
+                tell(rest)
+
+        def tell(raw: bytes) -> None:
+            if line is not None:
+                line(raw.decode(errors="replace").rstrip("\r"))
 
         thread = threading.Thread(target=read, name=f"{self.name}-{which}", daemon=True)
         thread.start()
         return thread
+
+    def _piece(self, stream: IO[bytes] | None) -> bytes:
+        """Return more output; empty when there will be none.
+
+        Whoever left the group may hold the pipe open for ever; then the end of the process counts.
+        """
+        if stream is None:
+            return b""
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        while not poll.poll(_LOOK_MS):
+            if self._over.is_set():
+                return b""
+        return os.read(stream.fileno(), _PIECE)
 
 
 def _close(stream: IO[bytes]) -> None:

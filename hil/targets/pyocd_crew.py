@@ -3,87 +3,18 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import sys
+import contextlib
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hil.errors import DeviceError
 from hil.targets.load import LoadProgress, Progress
-from hil.targets.process import Child
+from hil.targets.pyocd_child import Request, Worker
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
 from hil.targets.recovery import RefusedError
 
-Request = Mapping[str, Any]
-
 _POLL = 0.005
-_LAST_LINES = 8
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a worker answered."""
-
-    result: Mapping[str, Any]
-
-
-class Worker:
-    """One worker process, which holds the probe of one RSE.
-
-    Args:
-        rse: The RSE.
-        settings: The launcher's settings.
-    """
-
-    def __init__(self, rse: PyocdRse, settings: PyocdSettings) -> None:
-        self.rse = rse
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._said: deque[str] = deque(maxlen=_LAST_LINES)
-        self._child = Child(
-            [sys.executable, "-P", "-m", "hil.targets.pyocd_worker"],
-            name=f"pyocd-rse{rse.id}",
-            cwd=Path("/"),
-            line=self._lines.put,
-            errors=self._said.append,
-            leash=False,  # it ends with its standard input
-        )
-        self.send({"probe": rse.probe, "settings": settings.model_dump(mode="json")})
-
-    @property
-    def ended(self) -> bool:
-        """Whether the process has ended."""
-        return self._child.returncode() is not None
-
-    def send(self, request: Request) -> None:
-        """Send a request; a worker that has ended shows when its answer is awaited."""
-        try:
-            self._child.write(json.dumps(request) + "\n")
-        except DeviceError:
-            return
-
-    def answer(self) -> Mapping[str, Any] | None:
-        """Return the answer if there is one, without waiting."""
-        try:
-            reply: Mapping[str, Any] = json.loads(self._lines.get_nowait())
-        except queue.Empty:
-            return None
-        return reply
-
-    def last_words(self) -> str:
-        """Return the end of what it wrote to standard error."""
-        return " | ".join(list(self._said)[-2:]) or "it said nothing"
-
-    def stop(self, *, kill: bool = False) -> None:
-        """End the process."""
-        if kill:
-            self._child.kill()
-        else:
-            self._child.stop()
 
 
 class Crew:
@@ -134,7 +65,8 @@ class Crew:
         """End the workers of some RSEs; the next request starts new ones."""
         for rse in rses:
             if rse in self._workers:
-                self._workers.pop(rse).stop(kill=True)
+                with contextlib.suppress(DeviceError):  # one that hangs in the kernel
+                    self._workers.pop(rse).stop(kill=True)
 
     @property
     def ids(self) -> list[int]:
@@ -153,13 +85,17 @@ class Crew:
         deadline = time.monotonic() + limit
         waiting = set(live)
         while waiting and time.monotonic() < deadline:
-            waiting = {
-                rse for rse in waiting if self.running(rse) and not self._workers[rse].answer()
-            }
+            waiting = {rse for rse in waiting if not self._workers[rse].said_goodbye()}
             time.sleep(_POLL if waiting else 0)
-        for worker in self._workers.values():
-            worker.stop(kill=True)
-        self._workers.clear()
+        stuck: DeviceError | None = None
+        while self._workers:
+            _, worker = self._workers.popitem()
+            try:
+                worker.stop(kill=True)
+            except DeviceError as error:
+                stuck = error
+        if stuck is not None:
+            raise stuck
 
     def _start(self, rses: Iterable[int]) -> dict[int, DeviceError]:
         new = []
@@ -212,7 +148,7 @@ class Crew:
         return reply
 
     def _too_late(self, rse: int, operation: str, limit: float) -> DeviceError:
-        self._workers.pop(rse).stop(kill=True)
+        self.drop([rse])
         return DeviceError(
             f"probe {self._rses[rse].probe} did not answer within {limit:g} s; pyOCD was ended",
             rse=rse,

@@ -142,7 +142,9 @@ def read_image(image: Mapping[str, Any]) -> bytes:
     return data
 
 
-def read_memory(target: Any, address: int, size: int, told: Callable[[int], None]) -> bytes:
+def read_memory(
+    target: Any, address: int, size: int, told: Callable[[int], None] = lambda _size: None
+) -> bytes:
     """Return a range of the device's memory; `told` gets the bytes of each piece as it comes."""
     found = bytearray()
     while len(found) < size:

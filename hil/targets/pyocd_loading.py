@@ -51,7 +51,7 @@ class Loading:
         return self.session.target
 
     def load(self, images: Sequence[Mapping[str, Any]], policy: str) -> dict[str, Any]:
-        """Write flash, read back, reset, write RAM, read back; the core stays halted.
+        """Write flash, read back, reset, write RAM, read back; the core stays at its reset vector.
 
         Flash is read before the reset: afterwards it may not be mapped until the ROM has run.
         RAM is written after it: the flash algorithm has used RAM too. A core that starts from this
@@ -69,11 +69,12 @@ class Loading:
         if flash:
             self._write_flash(flash, policy)
         self.reset()
+        if flash and self.settings["verify_after_reset"]:
+            self._verify(flash, _LOST_IN_RESET)
+            self.reset()  # the flash algorithm, with which flash was read, has moved PC and SP
         guards.check_at_reset_vector(self._target)
         if ram:
             self._write_ram(ram)
-        if self.settings["verify_after_reset"]:
-            self._verify(items, _LOST_IN_RESET)
         return {
             "images": [
                 {"digest": item.found, "written": item.written, "skipped": item.skipped}
@@ -115,7 +116,7 @@ class Loading:
     def _verify(self, items: Sequence[Item], hint: str = guards.UNTRUSTED) -> None:
         counter = Counter(self.tell, "verify", sum(item.size for item in items))
         for item in items:
-            with self._mapped(item):
+            with self._mapped(item.chunks):
                 guards.read_back(self._target, item.name, item.chunks, hint, counter)
             item.found = item.sha256
 
@@ -142,7 +143,7 @@ class Loading:
         counter = Counter(self.tell, "compare", sum(item.size for item in items))
         different: set[Unit] = set()
         for item in items:
-            with self._mapped(item):
+            with self._mapped(item.chunks):
                 own = [a for chunk in item.chunks for a in self._differences(chunk, counter)]
             different |= {self._unit_at(address) for address in own}
             if only_look and own:
@@ -187,6 +188,7 @@ class Loading:
 
     def _program(self, items: Sequence[Item], units: set[Unit]) -> None:
         parts = [part for item in items for part in within(item.chunks, units)]
+        parts += self._page_starts(parts, units)
         total = sum(len(part.data) for part in parts)
         loader = MemoryLoader(
             self.session,
@@ -200,12 +202,34 @@ class Loading:
             loader.add_data(part.address, list(part.data))
         loader.commit()
 
+    def _page_starts(self, parts: Sequence[Chunk], units: set[Unit]) -> list[Chunk]:
+        """Return what stands before the first part of each page that spans several sectors.
+
+        pyOCD erases the sectors of such a page from that of its first byte on: for data that begin in
+        the middle it would erase as much behind the page, and report success.
+        """
+        found = []
+        for start in sorted(unit.start for unit in units):
+            region = self._target.memory_map.get_region_for_address(start)
+            end = start + region.flash.get_page_info(start).size
+            if end - start <= region.flash.get_sector_info(start).size:
+                continue
+            first = min(part.address for part in parts if start < part.end and part.address < end)
+            size = first - start
+            if size > 0 and self.settings["keep_unwritten"]:
+                with self._mapped([Chunk(start, b"")]):
+                    found.append(Chunk(start, guards.read_memory(self._target, start, size)))
+            elif size > 0:
+                found.append(Chunk(start, bytes([region.erased_byte_value]) * size))
+        return found
+
     @contextlib.contextmanager
-    def _mapped(self, item: Item) -> Iterator[None]:
+    def _mapped(self, chunks: Sequence[Chunk]) -> Iterator[None]:
         """Have flash readable: that outside the chip is so only once its algorithm was started."""
-        if item.memory == "flash":
-            for chunk in item.chunks:
-                flash = self._target.memory_map.get_region_for_address(chunk.address).flash
+        for chunk in chunks:
+            region = self._target.memory_map.get_region_for_address(chunk.address)
+            if region.is_flash:
+                flash = region.flash
                 try:
                     flash.init(flash.Operation.VERIFY)
                 except exceptions.FlashFailure:

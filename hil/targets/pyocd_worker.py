@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from hil.targets import pyocd_watch
-from hil.targets.pyocd_errors import PYOCD_ERRORS, Explanation, Refusal, explain
+from hil.targets.pyocd_errors import Explanation, Refusal, explain
 from hil.targets.pyocd_session import Chip, versions
 
 _GONE = Explanation(
@@ -71,9 +71,12 @@ class _Replies:
             self._stream.flush()
 
 
-def _read_requests(requests: queue.Queue[dict[str, Any]]) -> None:
+def _read_requests(requests: queue.Queue[dict[str, Any]], given_up: threading.Event) -> None:
     for line in sys.stdin:
-        requests.put(json.loads(line))
+        request = json.loads(line)
+        if request.get("command") == "close":
+            given_up.set()  # not killed in mid-page: some probes then need to be unplugged
+        requests.put(request)
     os._exit(0)  # the harness has gone, and pyOCD may hang in another thread
 
 
@@ -94,14 +97,21 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     logging.getLogger().addHandler(warnings)
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
-    threading.Thread(target=_read_requests, args=(requests,), name="requests", daemon=True).start()
+    given_up = threading.Event()
+    reader = threading.Thread(target=_read_requests, args=(requests, given_up), daemon=True)
+    reader.start()
 
     def gone() -> None:
         replies.failure(_GONE)
         os._exit(1)
 
+    def tell(step: str, done: int, total: int) -> None:
+        if given_up.is_set():
+            raise Refusal("the load was given up")
+        replies.progress(step, done, total)
+
     start = requests.get()
-    chip = Chip(start["probe"], start["settings"], replies.progress)
+    chip = Chip(start["probe"], start["settings"], tell)
     if str(start["probe"]).startswith("remote:"):
         pyocd_watch.watch(gone)
     replies.result({"versions": versions()})
@@ -118,7 +128,7 @@ def main() -> int:
         warnings.last.clear()
         try:
             replies.result(_carry_out(commands, request))
-        except (Refusal, *PYOCD_ERRORS) as error:
+        except Exception as error:  # noqa: BLE001 - drivers of probes raise what they like
             why = explain(error)
             said = [text for text in warnings.last if text not in why.message]
             where = getattr(error, "__notes__", [])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from virtual_boards import USER_SCRIPT
 
 from hil.bench.bench import Bench
 from hil.bench.board_file import load_board
+from hil.bench.targets import pyocd_rses
+from hil.errors import DeviceError, UsageError
 from hil.targets.load import FlashPolicy, LoadProgress
 from hil.targets.recovery import RefusedError
 
@@ -130,3 +133,46 @@ def test_the_policy_of_the_run_holds_for_every_load(tmp_path: Path) -> None:
     finally:
         live.close()
     assert not (tmp_path / "drive/SOFTWARE/BL2.BIN").exists()
+
+
+def test_a_load_blames_the_service_that_ended(tmp_path: Path) -> None:
+    """A board whose process has died is told of with its last words, not with a refused connection."""
+    text = BOARD.format(
+        script=USER_SCRIPT, rungs="", power="cycle", python=sys.executable, switch=SWITCH
+    )
+    live, _ = bench(tmp_path, text)
+    live.open()
+    try:
+        assert live._services is not None
+        for service in live._services._running:
+            os.kill(service._child.pid, signal.SIGKILL)
+        with pytest.raises(
+            DeviceError, match="RSE 0: load: service rse ended with status -9: virt"
+        ):
+            live.load()
+    finally:
+        live.close()
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ('{id: 1, probe: "A", console: {tcp: "127.0.0.1:2"}}', "have the same probe"),
+        ('{id: 1, probe: "B", console: {tcp: "127.0.0.1:1"}}', "have the same console"),
+        ('{id: 1, probe: "B", console: {tcp: "127.0.0.1:2"}}', None),
+    ],
+)
+def test_two_rses_are_two_boards(tmp_path: Path, second: str, said: str | None) -> None:
+    """One probe or one console for two RSEs is a mistake of the board file, found before a probe is."""
+    path = tmp_path / "b.yaml"
+    path.write_text(
+        'release: "2.3.1"\n'
+        "launcher: {kind: pyocd, target: cortex_m}\n"
+        f'rses: [{{id: 0, probe: "A", console: {{tcp: "127.0.0.1:1"}}}}, {second}]\n'
+    )
+    board = load_board(path).board
+    if said is None:
+        assert len(pyocd_rses(board, lambda text, _where: text)) == 2
+    else:
+        with pytest.raises(UsageError, match=f"RSE 0 and RSE 1 {said}"):
+            pyocd_rses(board, lambda text, _where: text)

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from hil.bench.board_file import load_board
-from hil.bench.doctor import examine_board
+from hil.bench.doctor import Finding, examine_board
 from hil.bench.locks import BenchLock, holder_of
+from hil.bench.resources import resources
 from hil.errors import DeviceError
 
 HOLD = """
@@ -149,3 +150,53 @@ def test_the_doctor_says_who_uses_a_board(tmp_path: Path) -> None:
     finding = findings["console 127.0.0.1:1"]
     assert finding.missing
     assert f"in use by the run X (pid {process.pid}" in finding.seen
+
+
+def test_the_doctor_asks_no_probe_in_mid_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe that a run holds is left alone: asking it would take it away from that run."""
+    path = tmp_path / "b.yaml"
+    path.write_text(
+        'release: "2.3.1"\n'
+        "launcher: {kind: pyocd, target: cortex_m}\n"
+        'rses: [{id: 0, probe: "jlink:A", console: {tcp: "127.0.0.1:1"}}]\n'
+    )
+    asked: list[bool] = []
+
+    def preflight(*_arguments: object) -> list[Finding]:
+        asked.append(holder_of("probe A") is not None)
+        return []
+
+    monkeypatch.setattr("hil.bench.doctor.preflight_launcher", preflight)
+    process = hold("probe A")
+    try:
+        findings = {f.what: f for f in examine_board(load_board(path))}
+    finally:
+        end(process)
+    assert findings["probe A"].missing
+    assert asked == []
+    examine_board(load_board(path))
+    assert asked == [True]  # and nobody takes it while it is asked
+
+
+@pytest.mark.parametrize(
+    ("one", "other_way"),
+    [
+        ("cmsisdap:0123", "0123"),
+        ("remote:localhost", "Remote:127.0.0.1:5555"),
+    ],
+)
+def test_a_probe_has_one_lock_however_it_is_named(tmp_path: Path, one: str, other_way: str) -> None:
+    """Two board files that name a probe differently cannot use it at once."""
+    names = []
+    for probe in (one, other_way):
+        path = tmp_path / "b.yaml"
+        path.write_text(
+            'release: "2.3.1"\n'
+            "launcher: {kind: pyocd, target: cortex_m}\n"
+            f'rses: [{{id: 0, probe: "{probe}", console: {{tcp: "localhost:1"}}}}]\n'
+        )
+        names.append(resources(load_board(path).board, lambda text, _where: text))
+    assert names[0] == names[1]
+    assert names[0][1] == "console 127.0.0.1:1"

@@ -4,22 +4,27 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_pyocd_launcher import FLASH, MESSAGE, image, rse
 from test_pyocd_launcher import settings as with_recovery
-from virtual_boards import BoardProcess
+from virtual_boards import USER_SCRIPT, BoardProcess
 
 from hil.errors import DeviceError
-from hil.targets.load import LoadPlan
+from hil.targets.load import LoadPlan, LoadProgress
+from hil.targets.pyocd_child import Worker
+from hil.targets.pyocd_crew import Crew
 from hil.targets.pyocd_launcher import PyocdLauncher
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
+from hil.targets.recovery import Lab
 
 pytest.importorskip("pyocd")
 
@@ -202,3 +207,81 @@ def test_ram_is_written_after_the_flash_algorithm_used_it(
         assert all(loaded.verified for loaded in launcher.load(plan).images)
     finally:
         launcher.stop()
+
+
+def test_a_load_that_is_interrupted_ends_between_two_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After Ctrl-C in mid-flash pyOCD detaches from the chip before its process ends."""
+    answers = []
+    read = Worker.answer
+
+    def answer(worker: Worker) -> Mapping[str, Any] | None:
+        reply = read(worker)
+        answers.append(reply)
+        return reply
+
+    def interrupt(told: LoadProgress) -> None:
+        if told.step == "erase":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Worker, "answer", answer)
+    with BoardProcess(tmp_path, "--probe-delay=0.0002") as slow:
+        launcher = PyocdLauncher(settings(), [rse(slow)], Lab(progress=interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            launcher.load(LoadPlan((image(tmp_path, "bl2", 0, FLASH, 0x40000),)))
+        launcher.stop()
+    said = [reply for reply in answers if reply is not None and "step" not in reply]
+    assert said[-2]["message"].startswith("the load was given up")
+    assert said[-1]["result"] == {"closed": True}
+
+
+class _Stuck:
+    """A worker that hangs in the kernel, or one that only notes its end."""
+
+    ended = True
+
+    def __init__(self, ends: list[bool], *, stuck: bool) -> None:
+        self._ends, self._stuck = ends, stuck
+
+    def stop(self, *, kill: bool) -> None:
+        self._ends.append(kill)
+        if self._stuck:
+            raise DeviceError("does not end")
+
+
+def test_a_worker_that_cannot_be_killed_spares_no_other(board: BoardProcess) -> None:
+    """All workers are ended, then the one that hangs is told of."""
+    crew, ends = Crew(settings(), [rse(board)]), list[bool]()
+    crew._workers = {n: _Stuck(ends, stuck=n != 1) for n in range(3)}  # type: ignore[misc]
+    with pytest.raises(DeviceError, match="does not end"):
+        crew.stop(1)
+    assert ends == [True] * 3
+
+
+def test_what_a_plugin_prints_is_no_answer(board: BoardProcess, tmp_path: Path) -> None:
+    """A line on standard output that is no answer is kept as the worker's last words."""
+    worker = Worker(rse(board), settings())
+    try:
+        worker._lines.put("hello from a plugin")
+        worker._lines.put("42")
+        deadline = time.monotonic() + 30
+        while (reply := worker.answer()) is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert reply is not None
+        assert "versions" in reply["result"]
+        assert "hello from a plugin" in worker.last_words()
+    finally:
+        worker.stop(kill=True)
+
+
+def test_whatever_a_driver_raises_is_a_device_error(board: BoardProcess, tmp_path: Path) -> None:
+    """An exception of a class that nobody foresaw is told with its class; the process lives on."""
+    script = tmp_path / "odd.py"
+    script.write_text(
+        f"import runpy\nrunpy.run_path({str(USER_SCRIPT)!r})\n"
+        "class Odd(Exception): pass\n"
+        "def will_connect(board): raise Odd('nobody foresaw this')\n"
+    )
+    error = failure(settings(user_script=str(script)), rse(board), LoadPlan(()))
+    assert re.search(r"Odd in odd\.py:\d+: nobody foresaw this", str(error))

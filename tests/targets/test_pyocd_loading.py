@@ -21,6 +21,7 @@ from intelhex import IntelHex
 from hil.targets.image_chunks import Chunk, chunks_of
 from hil.targets.load_pieces import Unit, within
 from hil.targets.pyocd_errors import Refusal
+from hil.targets.pyocd_guards import check_at_reset_vector
 from hil.targets.pyocd_session import Chip
 
 FLASH, VM1, SECTOR = 0xB0000000, 0x31080000, 0x4000
@@ -175,6 +176,22 @@ def test_what_a_reset_changes_is_found_where_asked(
         chip.close()
 
 
+def test_a_core_whose_flash_was_read_after_the_reset_still_starts_anew(
+    board: BoardProcess, bl2: dict[str, Any], tmp_path: Path
+) -> None:
+    """With verify_after_reset neither registers nor RAM are those of the flash algorithm in the end."""
+    path = tmp_path / "dtcm.bin"
+    path.write_bytes(random.Random(4).randbytes(0x2000))
+    ram = image(path, 0x30000000, "ram")
+    chip = chip_of(board, [], verify_after_reset=True)
+    chip.hold(None)
+    chip.load([ram, bl2])
+    target = chip._session.target
+    check_at_reset_vector(target)
+    assert bytes(target.read_memory_block8(0x30000000, 0x2000)) == path.read_bytes()
+    chip.close()
+
+
 @pytest.mark.parametrize(
     ("expected", "said"),
     [
@@ -289,6 +306,9 @@ def test_a_file_with_addresses_is_loaded_and_read_back(
         ("a.hex", b":020000040800F2\n:0400000001020304F2\n:00000001FF\n", "begins at 0x08000000"),
         ("a.elf", b"no elf at all", "is no ELF file"),
         ("a.axf", elf_file, "is cut off: a segment ends after the file"),
+        ("a.bin", b"\x7fELF\x01\x01", "is an ELF file; give its name the suffix .elf"),
+        ("a", b":00000001FF\r\n", "is an Intel hex file; give its name the suffix .hex"),
+        ("a.s19", b"S0030000FC\nS9030000FC\n", "is a file of S-records, which are not read"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, name: str, content: Any, said: str) -> None:
@@ -336,6 +356,26 @@ def test_a_page_of_several_sectors_is_written_as_one(
     chip.close()
     assert (answer["erased"], counts(answer)) == (SECTOR, [(SECTOR, SECTOR + 100)])
     assert answer["images"][0]["digest"] == changed["sha256"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_image_that_begins_inside_a_page_of_several_sectors_spares_the_next_page(
+    board: BoardProcess, bl2: dict[str, Any], tmp_path: Path, keep: bool
+) -> None:
+    """Only the sectors of its own page are erased; what stood before it there is kept if asked for."""
+    script = tmp_path / "small.py"
+    script.write_text(SMALL_SECTORS.format(script=str(USER_SCRIPT)))
+    chip = chip_of(board, [], target="rse_small", user_script=script, keep_unwritten=keep)
+    chip.hold(None)
+    chip.load([bl2])
+    content = Path(bl2["path"]).read_bytes()
+    path = tmp_path / "inside.bin"
+    path.write_bytes(random.Random(3).randbytes(0x1000))
+    chip.load([image(path, FLASH + 0x2800)])
+    found = bytes(chip._session.target.read_memory_block8(FLASH, 2 * SECTOR))
+    chip.close()
+    assert found[SECTOR:] == content[SECTOR : 2 * SECTOR]
+    assert found[:0x2800] == (content[:0x2800] if keep else b"\xff" * 0x2800)
 
 
 def test_parts_within_units() -> None:
