@@ -117,3 +117,18 @@ def test_an_unknown_placeholder_names_the_nearest(tmp_path: Path) -> None:
     """A typo in a placeholder is answered with what was meant."""
     with pytest.raises(UsageError, match=r"nothing gives a value for \{stat\}.*\{state\}"):
         Services(board(command=["true", "{stat}"]), tmp_path, {"state": "/x"}).start()
+
+
+def test_what_leaves_the_group_of_a_service_ends_with_it(tmp_path: Path) -> None:
+    """A daemon in a session of its own is found by what it inherited."""
+    place = tmp_path / "pid"
+    starting = f"setsid sh -c 'echo $$ > {place}; exec sleep 1000'"
+    text = f"{starting} & until [ -s {place} ]; do sleep 0.02; done; echo up; wait"
+    services = Services(board(command=["sh", "-c", text], announce="up"), tmp_path, {})
+    try:
+        services.start()
+        daemon = int(place.read_text())
+        os.kill(daemon, 0)
+    finally:
+        services.stop()
+    assert gone(daemon)

@@ -35,7 +35,6 @@ services:
 rses: [{{id: 0, probe: "{{rse.probe}}", console: {{serial: "{{rse.uart}}"}}}}]
 images:
   bl2: {{memory: flash, address: 0xB0000000, file: bl2.bin}}
-retries: {{budget: 0}}
 """
 TEST = """\
 def test_it_is_loaded(loaded):
@@ -110,6 +109,8 @@ def test_what_is_written_is_decided_by_the_device(repository: Repository) -> Non
     first = repository.run("--flash=never")
     assert first.status != 0
     assert "image bl2: the device does not hold it: 4 of its 4 sectors differ" in first.output
+    [refused] = first.recorded.tests
+    assert len(refused.attempts) == 1, "what is refused is refused again"
     seen = []
     for policy in ([], ["--flash=never"]):
         run = repository.run(*policy)
