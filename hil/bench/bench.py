@@ -6,21 +6,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hil.bench.board import Stage
 from hil.bench.board_file import BoardFile
+from hil.bench.boot_outcome import tell_boot, with_runtime_reports
 from hil.bench.boots import SystemBoot
 from hil.bench.image_plan import build_plan
 from hil.bench.janitor import Janitor, new_mark, put_away
+from hil.bench.journal import Journal
 from hil.bench.locks import BenchLock
 from hil.bench.placeholders import expand
 from hil.bench.power import VANISH_SECONDS, SerialLine, await_devices, switch
 from hil.bench.resources import resources
 from hil.bench.services import Services
-from hil.bench.stage_times import timeline
 from hil.bench.targets import console_endpoints, make_launcher
 from hil.errors import DeviceError
 from hil.targets.endpoint import Endpoint
@@ -32,19 +33,8 @@ from hil.uart.console import Console
 from hil.uart.follower import BootFollower
 from hil.uart.guard import Guard
 from hil.uart.opening import comes_back, open_source
-from hil.uart.report_lines import VhukReport
 from hil.uart.transcript import Recording, Transcript
-from hil.uart.waiting import BootResult, wait_stages
-
-#: Seconds in which the runtime's report line must follow its banner.
-RUNTIME_REPORT_LIMIT = 5.0
-
-
-class Journal(Protocol):
-    """Takes what happens on a bench; the run record is one."""
-
-    def event(self, kind: str, **values: Any) -> None:
-        """Take one thing that happened."""
+from hil.uart.waiting import wait_stages
 
 
 class Bench:
@@ -300,10 +290,12 @@ class Bench:
         }
         budgets = self._budgets(provisioning=first and self.board.provisioning.from_virgin)
         results = wait_stages(followers, budgets, start=started, alive=self.alive, guard=self.guard)
-        results = self._with_runtime_reports(followers, results)
+        fingerprint = self.board.fingerprint
+        if fingerprint is not None and "runtime" in fingerprint.sources:
+            results = with_runtime_reports(followers, results)
         boot = SystemBoot(number, results, started)
         self._boots += 1
-        self._journal_boot(boot, budgets)
+        tell_boot(self._journal, boot, budgets)
         return boot
 
     def alive(self, rse: int) -> str | None:
@@ -314,26 +306,6 @@ class Bench:
     def _budgets(self, *, provisioning: bool) -> dict[str, float]:
         stages = [s for s in self.board.stages if provisioning or s is not Stage.PROVISIONING]
         return {stage.value: self.board.budget(stage) for stage in stages}
-
-    def _with_runtime_reports(
-        self, followers: Mapping[int, BootFollower], results: dict[int, BootResult]
-    ) -> dict[int, BootResult]:
-        """Give the report lines of the runtime time to follow its banner."""
-        fingerprint = self.board.fingerprint
-        if fingerprint is None or "runtime" not in fingerprint.sources:
-            return results
-        deadline = time.monotonic() + RUNTIME_REPORT_LIMIT
-        waiting = {rse for rse, result in results.items() if result.ok}
-        while waiting and time.monotonic() < deadline:
-            for rse in sorted(waiting):
-                followers[rse].poll()
-                if any(
-                    isinstance(r, VhukReport) and r.src == "runtime" for r in followers[rse].reports
-                ):
-                    waiting.discard(rse)
-            if waiting:
-                time.sleep(0.01)
-        return {rse: renewed(result, followers[rse]) for rse, result in results.items()}
 
     def _open_console(self, rse: int, endpoint: Endpoint) -> None:
         assert self._capture is not None
@@ -361,20 +333,6 @@ class Bench:
 
     def _captured(self, event: CaptureEvent) -> None:
         self._journal.event("uart", console=event.console, what=event.kind, text=event.text)
-
-    def _journal_boot(self, boot: SystemBoot, budgets: Mapping[str, float]) -> None:
-        for rse in boot.rses:
-            result = boot.of(rse)
-            self._journal.event(
-                "booted",
-                number=boot.number,
-                rse=rse,
-                ok=result.ok,
-                stages={s.stage: s.t and round(s.t - boot.started, 4) for s in result.reached},
-                reason=result.detail or None,
-                last_line=result.last_line,
-                timeline=timeline(result, boot.started, budgets),
-            )
 
     def _expand(self, text: str, where: str) -> str:
         return expand(text, self._values, where=where)
@@ -427,25 +385,6 @@ def _of_host(error: OSError, operation: str) -> DeviceError:
     """Return what this host refused (a full disk, a missing folder) as what it is for the run."""
     where = f": {error.filename}" if error.filename else ""
     return DeviceError(f"{error.strerror or error}{where}", operation=operation)
-
-
-def renewed(result: BootResult, follower: BootFollower) -> BootResult:
-    """Return a result with what was said after the last awaited stage."""
-    later = replace(
-        result,
-        boots=follower.boots,
-        events=follower.events,
-        reports=follower.reports,
-        last_line=follower.last_line,
-    )
-    halt = follower.first_halt
-    if not result.ok or halt is None:
-        return later
-    stage = result.reached[-1].stage if result.reached else None
-    detail = f"{halt.text} after it was reached; {len(follower.boots)} boots"
-    return replace(
-        later, reason="exception", failed_stage=stage, detail=detail, halt_line=halt.text
-    )
 
 
 def _told(image: PlacedImage) -> dict[str, Any]:

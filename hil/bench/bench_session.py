@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from hil.bench.bench import Bench, Journal
+from hil.bench.bench import Bench
 from hil.bench.board import Retries
+from hil.bench.journal import Journal
 
 #: What a bench leaves in a run's folder.
 _LEFT = ("uart", "logs", "mutants")

@@ -64,7 +64,9 @@ class Janitor:
                 start_new_session=True,
             )
         except OSError as error:
-            raise DeviceError(f"{_WATCH[0]}: {error.strerror}", operation="open the bench") from None
+            raise DeviceError(
+                f"{_WATCH[0]}: {error.strerror}", operation="open the bench"
+            ) from None
 
     def dismiss(self) -> None:
         """Say that all was cleared up in good order; may be called twice."""

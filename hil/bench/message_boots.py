@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hil.bench.bench import Bench, Journal
+from hil.bench.bench import Bench
 from hil.bench.board_file import BoardFile
+from hil.bench.journal import Journal
 from hil.bench.mutant_case import MutantBoot, MutantCase
 from hil.images.files import read_bounded, write_atomically
 from hil.images.mutant_rules import Loader

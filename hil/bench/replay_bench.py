@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hil.bench.bench import Bench, Journal, renewed
+from hil.bench.bench import Bench
 from hil.bench.board_file import BoardFile, find_board, load_board
+from hil.bench.boot_outcome import renewed, tell_boot
 from hil.bench.boots import SystemBoot
+from hil.bench.journal import Journal
 from hil.errors import DeviceError, UsageError
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
 from hil.targets.load import LoadPlan, LoadReport
@@ -209,7 +211,7 @@ class ReplayBench(Bench):
                 part.close()
         seen = SystemBoot(number, results, started)
         self._boots += 1
-        self._journal_boot(seen, budgets)
+        tell_boot(self._journal, seen, budgets)
         return seen
 
     def _first_output(self, parts: Mapping[int, Recording]) -> float:

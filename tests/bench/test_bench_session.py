@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from hil.bench.bench import Bench, Journal
+from hil.bench.bench import Bench
 from hil.bench.bench_session import BenchSession
 from hil.bench.board import Retries
+from hil.bench.journal import Journal
 from hil.errors import DeviceError
 
 
