@@ -11,7 +11,7 @@ help:
 	@echo "make demo       run the testcases on both virtual benches and show the verdicts"
 	@echo "make test       the harness's own tests, then the testcases on both virtual benches"
 	@echo "make check      linters, type checker and import contract"
-	@echo "make bench      speed of capture and console beside other harnesses; takes half an hour"
+	@echo "make bench      speed of capture and console beside other harnesses, and a chaos run; takes an hour"
 	@echo "make wheel      build the wheel and check what it installs"
 	@echo "make clean      remove .venv, runs and caches"
 
@@ -51,6 +51,8 @@ bench: setup
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.consoles
 	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.start_stop
+	$(BIN)/python -m benchmarks.chaos
 
 wheel: setup
 	$(BIN)/python ci/check_wheel.py

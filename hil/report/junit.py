@@ -40,6 +40,7 @@ from hil.report.junit_properties import (
 from hil.report.recorded import RecordedRun
 from hil.report.results import GOOD, STATUS_OF_CLASS, Attempt, RecordedTest, Status
 from hil.report.run_record import Verdict
+from hil.report.whole_file import whole_file
 from hil.report.xml_text import Room, cut, xml_text
 
 __all__ = ["write_junit", "xml_text"]
@@ -90,12 +91,8 @@ def write_junit(path: Path, run: RecordedRun, *, properties_in_cases: bool = Fal
     xml = JUnitXml("rse-hil")
     xml.add_testsuite(suite)
     xml.time = suite.time
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        xml.write(str(partial), pretty=True)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as stream:
+        xml.write(stream, pretty=True)
 
 
 class _Cases:

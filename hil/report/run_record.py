@@ -31,6 +31,7 @@ from typing import Any
 
 import hil
 from hil.errors import UsageError
+from hil.report.whole_file import whole_file
 
 FORMAT = 2
 
@@ -125,10 +126,9 @@ class RunRecord:
         with self._lock:
             self._run |= without_secrets(values)
             text = json.dumps(self._run, indent=2, default=str) + "\n"
-            partial = self.folder / f".run.json.{os.getpid()}"
             try:
-                partial.write_text(text)
-                partial.replace(self.folder / "run.json")
+                with whole_file(self.folder / "run.json") as stream:
+                    stream.write(text.encode())
             except OSError as error:
                 self._lose(error)
 

@@ -57,6 +57,15 @@ def test_same_inputs_reuse_the_signed_file(
     assert (again.path, again.sha256) == (first.path, first.sha256)
 
 
+def test_signing_needs_no_temporary_file(
+    payload: Path, recipe: SignRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be left of one: a process that is killed cannot clear up."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    assert sign(payload, recipe, tmp_path / "out").path.is_file()
+
+
 def test_any_other_input_is_signed_anew(
     payload: Path, recipe: SignRecipe, other_key_path: Path, tmp_path: Path
 ) -> None:

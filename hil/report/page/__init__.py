@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from hil.report.recorded import read_record
+from hil.report.whole_file import whole_file
 
 #: Name of the page in a run's folder.
 PAGE = "report.html"
@@ -36,10 +36,5 @@ def write_whole(path: Path, parts: Iterable[str]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8", errors="replace", newline="\n") as stream:
-            stream.writelines(parts)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as stream:
+        stream.writelines(part.encode("utf-8", "replace") for part in parts)
