@@ -71,6 +71,33 @@ def measure(burst: int) -> list[float]:
     return found
 
 
+def bare() -> list[float]:
+    """Return the latencies of a loop that only waits and reads: what this machine's wake-ups take."""
+    import re
+    import select
+    import subprocess
+
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    command = [sys.executable, "-c", DEVICE, str(master), "0", str(MARKS)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[master])
+    poll = select.epoll()
+    poll.register(slave, select.EPOLLIN)
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    found, said = [], b""
+    while len(found) < MARKS:
+        poll.poll()
+        said += os.read(slave, 65536)
+        if match := re.search(rb"mark \d+ at (\d+);\r\n", said):
+            found.append((time.monotonic_ns() - int(match[1])) / 1e6)
+            said = said[match.end() :]
+    process.kill()
+    process.wait()
+    os.close(master)
+    return found
+
+
 def idle_cpu(seconds: float = 5.0) -> float:
     """Return the share of a core that waiting on 16 silent consoles takes."""
     ends = [os.openpty() for _ in range(16)]
@@ -111,8 +138,13 @@ def main() -> None:
     where = machine()
     rows = ["| situation | median | p95 | worst | marks |", "|---|---|---|---|---|"]
     data = {"machine": where}
-    for name, burst in (("quiet console", 0), ("right after a burst of 100 MB", 100_000_000)):
-        times = sorted(measure(burst))
+    kinds = (
+        ("bare wait and read", bare),
+        ("quiet console", lambda: measure(0)),
+        ("right after a burst of 100 MB", lambda: measure(100_000_000)),
+    )
+    for name, measured in kinds:
+        times = sorted(measured())
         data[name] = times
         p95 = times[int(len(times) * 0.95)]
         rows.append(
