@@ -27,6 +27,7 @@ from hil.bench.board_file import BoardFile
 from hil.bench.placeholders import expand, is_announced
 from hil.errors import DeviceError, HilError
 from hil.targets.mps_settings import MpsSettings
+from hil.whole_file import whole_file
 
 #: Failures in a row, where the board file does not say how many.
 AFTER = 3
@@ -200,9 +201,8 @@ class Quarantine:
             if after is None:
                 path.unlink(missing_ok=True)
             elif after != before:
-                new = path.with_name(f".{path.name}.{os.getpid()}")
-                new.write_text(json.dumps(asdict(after), indent=1) + "\n")
-                new.replace(path)
+                with whole_file(path) as stream:
+                    stream.write(f"{json.dumps(asdict(after), indent=1)}\n".encode())
         return before, after or DeviceState(device)
 
     @contextlib.contextmanager

@@ -40,8 +40,8 @@ from hil.report.junit_properties import (
 from hil.report.recorded import RecordedRun
 from hil.report.results import GOOD, STATUS_OF_CLASS, Attempt, RecordedTest, Status
 from hil.report.run_record import Verdict
-from hil.report.whole_file import whole_file
 from hil.report.xml_text import Room, cut, xml_text
+from hil.whole_file import whole_file
 
 __all__ = ["write_junit", "xml_text"]
 

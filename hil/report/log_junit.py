@@ -25,6 +25,7 @@ from hil.uart.log_excerpt import excerpt
 from hil.uart.log_reading import LogReading
 from hil.uart.resets import ending_of
 from hil.uart.stages import Boot
+from hil.whole_file import whole_file
 
 #: Opens the raw bytes of a reading again.
 Opener = Callable[[LogReading], BinaryIO | None]
@@ -38,8 +39,7 @@ def write_log_junit(path: Path, readings: Sequence[LogReading], reopen: Opener) 
     Raises:
         OSError: It cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as out:
+    with whole_file(path) as out:
         out.write(b'<?xml version="1.0" encoding="utf-8"?>\n<testsuites name="hil log">\n')
         for reading in readings:
             log = reopen(reading)
@@ -49,7 +49,6 @@ def write_log_junit(path: Path, readings: Sequence[LogReading], reopen: Opener) 
                 if log is not None:
                     log.close()
         out.write(b"</testsuites>\n")
-    partial.replace(path)
 
 
 def _write_suite(out: BinaryIO, reading: LogReading, log: BinaryIO | None) -> None:

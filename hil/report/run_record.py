@@ -31,7 +31,7 @@ from typing import Any
 
 import hil
 from hil.errors import UsageError
-from hil.report.whole_file import whole_file
+from hil.whole_file import whole_file
 
 FORMAT = 2
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from hil.errors import DeviceError
 from hil.targets.qemu_monitor import Memory
 from hil.targets.qemu_settings import QemuRegion
+from hil.whole_file import whole_file
 
 
 class Nvm:
@@ -54,10 +55,8 @@ class Nvm:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".new")
     try:
-        partial.touch(mode=0o600)
-        partial.write_bytes(content)
-        partial.replace(path)
+        with whole_file(path, 0o600) as stream:
+            stream.write(content)
     except OSError as error:
         raise DeviceError(f"{path}: {error.strerror}", operation="save memory") from error

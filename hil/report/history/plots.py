@@ -18,6 +18,7 @@ from hil.report.history.flakes import Flakes
 from hil.report.history.text import device_name
 from hil.report.history.trends import Series
 from hil.uart.log_text import shown
+from hil.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,12 +73,10 @@ def save(picture: Figure, path: Path) -> None:
     import matplotlib as mpl
 
     kind = path.suffix.lower().removeprefix(".")
-    partial = path.with_name(f".{path.name}.partial")
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     try:
-        with mpl.rc_context({"svg.hashsalt": "rse-hil"}):
-            picture.savefig(partial, format=kind, dpi=120, metadata=metadata)
-        partial.replace(path)
+        with mpl.rc_context({"svg.hashsalt": "rse-hil"}), whole_file(path) as stream:
+            picture.savefig(stream, format=kind, dpi=120, metadata=metadata)
     except OSError as error:
         raise UsageError(f"--plot {path}: cannot be written: {error.strerror}") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hil.report.recorded import read_record
-from hil.report.whole_file import whole_file
+from hil.whole_file import whole_file
 
 #: Name of the page in a run's folder.
 PAGE = "report.html"

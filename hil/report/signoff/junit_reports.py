@@ -18,6 +18,7 @@ from hil.report.results import Status
 from hil.report.signoff.evidence import MAX_TEXT, Column, Execution
 from hil.report.signoff.judgement import Cell, Holds, JudgedColumn, SignOff
 from hil.report.xml_text import Room, xml_text
+from hil.whole_file import whole_file
 
 #: Characters of all texts of failures together: GitLab takes no file above 30 MB.
 _TEXTS = 10_000_000
@@ -67,9 +68,8 @@ def _order(one: Execution) -> tuple[tuple[str, ...], str, float]:
 
 def _write(xml: JUnitXml, path: Path) -> None:
     xml.update_statistics()  # type: ignore[no-untyped-call]
-    partial = path.with_name(f".{path.name}.partial")
-    xml.write(str(partial))
-    partial.replace(path)
+    with whole_file(path) as stream:
+        xml.write(stream)
 
 
 def _suite(name: str, properties: dict[str, str]) -> TestSuite:

@@ -17,6 +17,7 @@ from hil.report.signoff.junit_reports import write_merged_junit, write_verdict_j
 from hil.report.signoff.statement import statement
 from hil.report.signoff.strictdoc import render_sdoc
 from hil.report.signoff.text import render_text
+from hil.whole_file import whole_file
 
 if TYPE_CHECKING:
     from hil.report.signoff.signing import PrivateKey
@@ -84,9 +85,8 @@ def _write(signoff: SignOff, policy: Path, folder: Path, key: PrivateKey | None)
 
 
 def _place(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    with whole_file(path) as stream:
+        stream.write(data)
 
 
 def _refuse_input(folder: Path, files: tuple[Path, ...]) -> None:

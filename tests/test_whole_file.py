@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hil.report.whole_file import whole_file
+from hil.whole_file import whole_file
 
 WRITER = """
 import sys
 from pathlib import Path
-from hil.report.whole_file import whole_file
+from hil.whole_file import whole_file
 with whole_file(Path(sys.argv[1])) as stream:
     stream.write(b"half")
     stream.flush()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of a record: written whole or not at all, and no half is left of one that was not finished."""
+"""Files that are written whole or not at all; no half is left of one that was not finished."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 #: What a file system says that has no files without a name.
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Give a stream whose content becomes the file, in one step, when the block ends well.
 
     Until then it has no name, so that a process that is killed leaves none.
+
+    Args:
+        path: The file; its folder exists.
+        mode: Permissions, from which the umask takes away.
 
     Raises:
         OSError: it cannot be written; a file that was there before is as it was.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fd = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        fd = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode)
     except OSError as error:
         if error.errno not in _NO_NAMELESS or not path.parent.is_dir():
             raise
         try:
-            with beside.open("wb") as stream:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            with os.fdopen(os.open(beside, flags, mode), "wb") as stream:
                 yield stream
             beside.replace(path)
         finally:
