@@ -87,11 +87,7 @@ class TreeFiles:
             self.notes.append(f"{name}: {why}")
             self.problems += check_file(found[0].path, path.name, path.parent)
             return found[0].path
-        if found:
-            names = " or ".join(str(each.path) for each in found)
-            self.problems.append(
-                f"{path}: image {name!r}: no such file, and which of these is meant? {names}"
-            )
+        self._doubt(path, name, found)
         return path
 
     def messages(self, path: Path, name: str, rses: Sequence[int]) -> dict[int, Path] | None:
@@ -121,12 +117,16 @@ class TreeFiles:
             why = f"{found[0].path} is the {role} with the id {rse}"
             self.notes.append(f"{name}: {path.name} is missing, {why}")
             return found[0].path
+        self._doubt(path, name, found)
+        return path
+
+    def _doubt(self, path: Path, name: str, found: Sequence[FoundImage]) -> None:
+        """Tell of several files that may stand for one that is missing."""
         if found:
             names = " or ".join(str(each.path) for each in found)
             self.problems.append(
                 f"{path}: image {name!r}: no such file, and which of these is meant? {names}"
             )
-        return path
 
     def _judge_message(self, path: Path, name: str, rse: int) -> None:
         try:

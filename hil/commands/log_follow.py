@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -72,14 +73,12 @@ class GrowingLog:
             self._begin()
         if size == self._offset:
             return told, bool(told)
-        try:
-            with self.path.open("rb") as stream:
-                stream.seek(self._offset)
-                while data := stream.read(_CHUNK):
-                    self._offset += len(data)
-                    told += self._lines(self._scanner.feed(data))
-        except FileNotFoundError:
-            pass  # as above
+        # It may be gone between the look above and this one.
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as stream:
+            stream.seek(self._offset)
+            while data := stream.read(_CHUNK):
+                self._offset += len(data)
+                told += self._lines(self._scanner.feed(data))
         return told, True
 
     def _lines(self, events: list[Event]) -> Iterator[str]:

@@ -42,7 +42,9 @@ class QemuProcess:
         self._command = command
         self._name = name
         self._folder = folder
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        # Apart, since what is said last counts: no amount of output may push out an error.
+        self._output: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
         self._child: Child | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
         self._failure: DeviceError | None = None
@@ -77,8 +79,8 @@ class QemuProcess:
         return status
 
     def said(self) -> str:
-        """Return its last lines; complete once it has ended."""
-        return "\n".join(self._lines)
+        """Return its last lines, errors at the end; complete once it has ended."""
+        return "\n".join([*self._output, *self._errors])
 
     def wait(self, seconds: float) -> int | None:
         """Wait for its end by itself; return the exit status, None when it still runs."""
@@ -114,7 +116,11 @@ class QemuProcess:
     def _keep(self) -> None:
         try:
             self._child = Child(
-                self._command, name=self._name, cwd=self._folder, line=self._take, errors=self._take
+                self._command,
+                name=self._name,
+                cwd=self._folder,
+                line=lambda line: self._take(line, self._output),
+                errors=lambda line: self._take(line, self._errors),
             )
             self._watcher = subprocess.Popen(
                 ["/bin/sh", "-c", _WATCH, "watch", str(self._child.pid)],
@@ -132,7 +138,7 @@ class QemuProcess:
             self._started.set()
         self._over.wait()
 
-    def _take(self, line: str) -> None:
+    def _take(self, line: str, kept: deque[str]) -> None:
         self._log.take(f"{line}\n".encode())
         if not any(idle in line for idle in _IDLE_TALK):
-            self._lines.append(line)
+            kept.append(line)

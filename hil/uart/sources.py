@@ -7,9 +7,11 @@ goes through the capture.
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import socket
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 READ_SIZE = 65536
 
 
-class Source:
+class Source(ABC):
     """One end of a UART.
 
     Attributes:
@@ -33,26 +35,26 @@ class Source:
     name: str
     sendable = True
 
+    @abstractmethod
     def fileno(self) -> int | None:
         """Return what to select on, None for a source that must be looked at now and then."""
-        raise NotImplementedError
 
     @property
     def writer(self) -> int | None:
         """The descriptor that is written to, where it is another one than `fileno`."""
         return None
 
+    @abstractmethod
     def read(self) -> bytes | None:
         """Return what came; None if nothing did, b"" at the end; OSError if it vanished."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, data: bytes) -> int:
         """Take as many of the bytes as fit without blocking; return how many did."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Release it; a second call does nothing."""
-        raise NotImplementedError
 
     def encode(self, data: bytes) -> bytes:
         """Return data as it must be written."""
@@ -228,6 +230,10 @@ class FileSource(Source):
         """Return that the file began anew, once."""
         note, self._note = self._note, None
         return note
+
+    def write(self, data: bytes) -> int:
+        """Refuse: a file that grows takes no input."""
+        raise io.UnsupportedOperation(f"{self.name} is only read")
 
     def close(self) -> None:
         """Close the file."""

@@ -168,6 +168,18 @@ def test_last_words_are_complete(tmp_path: Path) -> None:
     assert len((tmp_path / "qemu.log").read_text().splitlines()) == 20002
 
 
+def test_an_error_is_not_pushed_out_by_output(tmp_path: Path) -> None:
+    """What comes after it on standard output, however much, is not what it died of."""
+    text = 'echo "Lockup: can\'t escalate" >&2; seq 20000; exit 1'
+    process = QemuProcess(
+        [program(tmp_path, text)], name="fake", folder=tmp_path, log=tmp_path / "qemu.log"
+    )
+    assert process.wait(20) == 1
+    assert process.status() == 1
+    assert process.said().endswith("20000\nLockup: can't escalate")
+    process.end(1)
+
+
 def test_a_full_disk_does_not_keep_the_output_from_being_read(tmp_path: Path) -> None:
     """A QEMU whose output nobody reads stands still at its next line."""
     (tmp_path / "qemu.log").symlink_to("/dev/full")

@@ -203,6 +203,9 @@ class _Broken(Source):
     def read(self) -> bytes | None:
         raise RuntimeError("a defect")
 
+    def write(self, data: bytes) -> int:
+        return len(data)
+
     def close(self) -> None:
         pass
 
