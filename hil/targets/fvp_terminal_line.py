@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -179,6 +180,8 @@ class Line:
 class Recorder:
     """Keeps what is said in a file, made with the first byte and of limited size; never fails.
 
+    Several threads may use it.
+
     Args:
         path: The file.
         append: Whether what is in it already stays.
@@ -189,23 +192,26 @@ class Recorder:
         self._mode: Literal["ab", "wb"] = "ab" if append else "wb"
         self._file: IO[bytes] | None = None
         self._size = 0
+        self._lock = threading.Lock()
 
     def take(self, data: bytes) -> None:
         """Write the bytes, or drop them when the file has its size."""
-        data = data[: _MOST_RECORDED - self._size]
-        if not data:
-            return
-        self._size += len(data)
-        try:
-            if self._file is None:
-                self._file = self._path.open(self._mode, buffering=0)
-            self._file.write(data)
-        except OSError:  # a full disk must not keep what speaks from being read
-            self._size = _MOST_RECORDED
+        with self._lock:
+            data = data[: _MOST_RECORDED - self._size]
+            if not data:
+                return
+            self._size += len(data)
+            try:
+                if self._file is None:
+                    self._file = self._path.open(self._mode, buffering=0)
+                self._file.write(data)
+            except OSError:  # a full disk must not keep what speaks from being read
+                self._size = _MOST_RECORDED
 
     def close(self) -> None:
         """Close the file; what is said later is dropped."""
-        self._size = _MOST_RECORDED
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._lock:
+            self._size = _MOST_RECORDED
+            if self._file is not None:
+                self._file.close()
+                self._file = None

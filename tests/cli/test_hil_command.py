@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_log_reads_several_files_and_goes_on_after_a_bad_one(tmp_path: Path) -> 
 
 def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     """`hil boards schema | head -1` ends without a traceback."""
-    command = f"{sys.executable} -m hil.cli boards schema | head -1"
+    command = f"{shlex.quote(sys.executable)} -m hil.cli boards schema | head -1"
     done = subprocess.run(
         ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import socket
 import sys
 import tempfile
@@ -19,6 +20,10 @@ from hil.targets.fvp import FvpLauncher
 from hil.targets.fvp_query import Model
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.fvp_start import ask_model
+
+#: The virtual FVP, and the same as a word of a shell script.
+MODEL = Path(sys.executable).parent / "hil-virtual-fvp"
+MODEL_WORD = shlex.quote(str(MODEL))
 
 #: What the virtual FVP says of itself, by its environment: that takes longer than a start of it.
 _ASKED: dict[str, Model] = {}
@@ -139,8 +144,7 @@ def script(path: Path, text: str) -> Path:
 
 def mesh_model(folder: Path) -> None:
     """`FVP`, which does nothing unless it finds its mesh file where it runs, and `mesh/` with it."""
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
-    text = f'test -f mesh.yml || {{ echo "no mesh.yml"; exit 1; }}\nexec {virtual} "$@"\n'
+    text = f'test -f mesh.yml || {{ echo "no mesh.yml"; exit 1; }}\nexec {MODEL_WORD} "$@"\n'
     script(folder / "FVP", text)
     (folder / "mesh").mkdir()
     (folder / "mesh" / "mesh.yml").touch()

@@ -3,17 +3,25 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from fvp_lab import Consoles, launcher, mesh_model, noise, processes_with, script, until
+from fvp_lab import (
+    MODEL,
+    MODEL_WORD,
+    Consoles,
+    launcher,
+    mesh_model,
+    noise,
+    processes_with,
+    script,
+    until,
+)
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.load import LoadPlan, PlacedImage
 
-VIRTUAL_FVP = Path(sys.executable).parent / "hil-virtual-fvp"
 R1 = {
     "env": {"HIL_VIRTUAL_FVP": "topology=rdv3r1"},
     "console": {"terminal": "{sysctrl}.terminal0"},
@@ -196,7 +204,7 @@ def test_images_are_given_to_the_model_at_its_start(tmp_path: Path):
         report = fvp.load(plan)
         assert [i.how for i in report.images] == ["given to the model"] * 2
         assert report.tools["fvp"] == "Fast Models [11.29.35 (Apr 24 2025)]"
-        assert report.tools["fvp binary"] == str(VIRTUAL_FVP)
+        assert report.tools["fvp binary"] == str(MODEL)
         fvp.start(consoles.open)
         assert (
             f"--data css1.sysctrl.rse.cpu={plan.images[0].path}@0xb0040000 "
@@ -250,9 +258,9 @@ def test_a_mistake_is_found_before_the_model_starts(
 
 def test_a_binary_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """`${VAR}` holds a path or a name."""
-    monkeypatch.setenv("FVP_UNDER_TEST", str(VIRTUAL_FVP))
+    monkeypatch.setenv("FVP_UNDER_TEST", str(MODEL))
     report = launcher(tmp_path, binary="${FVP_UNDER_TEST}").load(LoadPlan(()))
-    assert report.tools["fvp binary"] == str(VIRTUAL_FVP)
+    assert report.tools["fvp binary"] == str(MODEL)
 
 
 def test_a_model_that_dies_at_its_start_tells_its_last_lines(tmp_path: Path):
@@ -287,7 +295,7 @@ def test_a_model_that_announces_nothing_is_given_up(tmp_path: Path):
     """The message says which terminal is missing and what was announced instead."""
     quiet = script(
         tmp_path / "FVP",
-        f'case "$1" in --*) exec {VIRTUAL_FVP} "$@";; esac\n'
+        f'case "$1" in --*) exec {MODEL_WORD} "$@";; esac\n'
         "echo 'terminal_uart: Listening for serial connection on port 5000'\nsleep 60\n",
     )
     fvp = launcher(tmp_path, binary=str(quiet), timeouts={"start": 0.5})
@@ -338,7 +346,7 @@ def test_what_a_model_cannot_do_is_said_beforehand(tmp_path: Path):
 
 def test_a_wrapper_script_is_ended_with_its_model(tmp_path: Path):
     """Lab scripts run the model as their child."""
-    wrapper = script(tmp_path / "run_model.sh", f'{shutil.which("env")} {VIRTUAL_FVP} "$@"\n')
+    wrapper = script(tmp_path / "run_model.sh", f'{shutil.which("env")} {MODEL_WORD} "$@"\n')
     with Consoles() as consoles, launcher(tmp_path, binary="./run_model.sh") as fvp:
         fvp.start(consoles.open)
         assert consoles.wait_for(1, b"BL1_1").startswith(noise(1))

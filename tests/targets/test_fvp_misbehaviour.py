@@ -8,12 +8,11 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from fvp_lab import Consoles, launcher, noise, processes_with, until
+from fvp_lab import MODEL_WORD, Consoles, launcher, noise, processes_with, until
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
@@ -187,9 +186,8 @@ def test_a_licence_that_fails_after_a_while_is_told_with_the_death(tmp_path: Pat
     """With files as consoles a start does not wait for announcements."""
     fails = {"env": {"HIL_VIRTUAL_FVP": "slow_start=1.5"}, "console": {"kind": "out_file"}}
     script = tmp_path / "FVP"
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
     script.write_text(
-        f'#!/bin/sh\ncase "$1" in --*) exec {virtual} "$@";; esac\n'
+        f'#!/bin/sh\ncase "$1" in --*) exec {MODEL_WORD} "$@";; esac\n'
         "sleep 1.3; echo 'Error: license checkout failed'; exit 1\n"
     )
     script.chmod(0o755)
@@ -314,10 +312,9 @@ def test_a_debug_server_that_would_hold_the_model_is_refused(tmp_path: Path):
 def test_what_leaves_the_group_of_a_model_is_found_by_its_mark(tmp_path: Path):
     """An xterm or a wrapper's helper in a session of its own ends with the model."""
     script = tmp_path / "FVP"
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
     script.write_text(
-        f'#!/bin/sh\ncase "$1" in --*) exec {virtual} "$@";; esac\n'
-        f"setsid sh -c 'exec >/dev/null 2>&1; sleep 98765 & wait' {tmp_path} & exec {virtual} "
+        f'#!/bin/sh\ncase "$1" in --*) exec {MODEL_WORD} "$@";; esac\n'
+        f"setsid sh -c 'exec >/dev/null 2>&1; sleep 98765 & wait' {tmp_path} & exec {MODEL_WORD} "
         '"$@"\n'
     )
     script.chmod(0o755)

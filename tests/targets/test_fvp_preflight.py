@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from fvp_lab import mesh_model, processes_with, script, settings
+from fvp_lab import MODEL_WORD, mesh_model, processes_with, script, settings
 
 from hil.targets.fvp_preflight import preflight
 
@@ -73,9 +72,10 @@ def test_a_model_is_asked_in_the_folder_where_it_will_run(tmp_path: Path):
 
 def test_a_refusal_with_status_0_is_recognised_by_its_words(tmp_path: Path):
     """Nobody promises that a licence that fails has a status of its own."""
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
     said = "Error: license checkout failed"
-    script(tmp_path / "FVP", f'test "$1" = --version && exec {virtual} "$1"; echo "{said}" >&2\n')
+    script(
+        tmp_path / "FVP", f'test "$1" = --version && exec {MODEL_WORD} "$1"; echo "{said}" >&2\n'
+    )
     last = preflight(settings(binary="./FVP"), range(4), base=tmp_path)[-1]
     assert (last.ok, last.what) == (False, "RSEs")
     assert said in last.found
@@ -84,17 +84,15 @@ def test_a_refusal_with_status_0_is_recognised_by_its_words(tmp_path: Path):
 
 def test_what_a_model_answers_counts_and_not_its_exit_status(tmp_path: Path):
     """No document promises one; a list is a list."""
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
-    script(tmp_path / "FVP", f'{virtual} "$@"; exit 1\n')
+    script(tmp_path / "FVP", f'{MODEL_WORD} "$@"; exit 1\n')
     findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
     assert all(finding.ok for finding in findings), findings
 
 
 def test_a_plug_in_is_loaded_for_the_list_too(tmp_path: Path):
     """Its parameters are in the list only then; placeholders are replaced."""
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
     (tmp_path / "Crypto.so").touch()
-    script(tmp_path / "FVP", f'echo "$@" >> {tmp_path}/asked; exec {virtual} "$@"\n')
+    script(tmp_path / "FVP", f'echo "$@" >> {tmp_path}/asked; exec {MODEL_WORD} "$@"\n')
     args = {"args": ["--plugin", "{board}/Crypto.so"]}
     findings = preflight(settings(binary="./FVP", **args), range(4), base=tmp_path)
     assert all(finding.ok for finding in findings), findings
@@ -104,8 +102,7 @@ def test_a_plug_in_is_loaded_for_the_list_too(tmp_path: Path):
 
 def test_a_query_ends_with_its_model_whatever_that_leaves_behind(tmp_path: Path):
     """A helper that holds the output open, or one that never stops talking."""
-    virtual = Path(sys.executable).parent / "hil-virtual-fvp"
-    script(tmp_path / "FVP", f'sleep 34567 & {virtual} "$@"\n')
+    script(tmp_path / "FVP", f'sleep 34567 & {MODEL_WORD} "$@"\n')
     findings = preflight(settings(binary="./FVP"), range(4), base=tmp_path)
     assert all(finding.ok for finding in findings), findings
     script(tmp_path / "FVP", "exec yes Fast Models\n")

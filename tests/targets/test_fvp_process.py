@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from fvp_lab import Consoles, launcher, processes_with, script, until
+from fvp_lab import MODEL, MODEL_WORD, Consoles, launcher, processes_with, script, until
 
 from hil.targets.fvp_process import ModelProcess
 from hil.targets.fvp_settings import FvpTimeouts
@@ -130,11 +130,13 @@ WRAPPERS = {
 @pytest.mark.parametrize("how", WRAPPERS)
 def test_a_killed_harness_takes_the_model_with_it(tmp_path: Path, how: str):
     """Also where a script runs the model as its child, or has let something leave its group."""
-    binary = Path(sys.executable).parent / "hil-virtual-fvp"
+    binary = MODEL
     state = str(tmp_path / "state")
     if (text := WRAPPERS[how]) is not None:
-        queries = f'case "$1" in --*) exec {binary} "$@";; esac\n'
-        binary = script(tmp_path / "run_model.sh", queries + text.format(model=binary, here=state))
+        queries = f'case "$1" in --*) exec {MODEL_WORD} "$@";; esac\n'
+        binary = script(
+            tmp_path / "run_model.sh", queries + text.format(model=MODEL_WORD, here=state)
+        )
     text = HARNESS.format(
         tests=str(Path(__file__).parent), folder=str(tmp_path), binary=str(binary)
     )

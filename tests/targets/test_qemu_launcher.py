@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import struct
 import time
 from pathlib import Path
@@ -268,5 +269,6 @@ def test_the_record_gets_the_command(tmp_path: Path) -> None:
         lab.boot()
         [event] = lab.events
     assert (event["kind"], event["rse"], event["start"]) == ("qemu", 0, 1)
-    assert f"-device loader,file={FIRMWARE},addr=0x10000000,force-raw=on" in str(event["command"])
+    loader = f"loader,file={FIRMWARE},addr=0x10000000,force-raw=on"
+    assert f"-device {shlex.quote(loader)}" in str(event["command"])
     assert str(event["command"]) in (tmp_path / "state/qemu-rse0/qemu.log").read_text()
