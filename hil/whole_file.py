@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,18 @@ from typing import BinaryIO
 #: What a file system says that has no files without a name.
 _NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 
+#: Part of a name that another may be made of.
+_LONGEST = 200
+#: Names of what a killed process leaves where it could not be nameless.
+HALF = re.compile(r"\..+\.\d+")
+
 
 @contextmanager
 def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Give a stream whose content becomes the file, in one step, when the block ends well.
 
-    Until then it has no name, so that a process that is killed leaves none.
+    What was written can be read back. Until then it has no name, so that a process that is killed
+    leaves none.
 
     Args:
         path: The file; its folder exists.
@@ -27,21 +34,21 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; a file that was there before is as it was.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name[:_LONGEST]}.{os.getpid()}")
     try:
-        fd = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode)
+        fd = os.open(path.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
     except OSError as error:
         if error.errno not in _NO_NAMELESS or not path.parent.is_dir():
             raise
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            with os.fdopen(os.open(beside, flags, mode), "wb") as stream:
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            with os.fdopen(os.open(beside, flags, mode), "w+b") as stream:
                 yield stream
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
         return
-    with os.fdopen(fd, "wb") as stream:
+    with os.fdopen(fd, "w+b") as stream:
         yield stream
         stream.flush()
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hil.whole_file import whole_file
+from hil.whole_file import HALF, whole_file
 
 WRITER = """
 import sys
@@ -40,14 +40,16 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     return str(request.param)
 
 
-@pytest.mark.usefixtures("file_system")
-def test_a_file_is_there_whole(tmp_path: Path) -> None:
+def test_a_file_is_there_whole(tmp_path: Path, file_system: str) -> None:
     """New or in the place of another; nothing else is in the folder."""
     path = tmp_path / "run.json"
     for content in (b"one", b"another"):
         with whole_file(path) as stream:
             stream.write(content[:2])
             assert not path.exists() or path.read_bytes() == b"one"
+            halves = {each.name for each in tmp_path.iterdir()} - {path.name}
+            assert all(HALF.fullmatch(name) for name in halves)
+            assert len(halves) == (file_system == "named")
             stream.write(content[2:])
         assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]

@@ -6,20 +6,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from hil.errors import ImageError
+from hil.whole_file import HALF, whole_file
 
 #: Seconds; building all images of a board takes a few.
 BUILD_LIMIT = 300.0
 _LOOK = 0.05
 _LOCK = ".lock"
-#: What `write_atomically` writes into before it has the file's name.
-_HALF = re.compile(r"\..+\.[a-z0-9_]{8}")
 
 #: More than any image that is parsed here; a larger file is a mistake.
 MAX_IMAGE = 64 * 1024 * 1024
@@ -45,24 +42,16 @@ def read_bounded(path: Path, limit: int = MAX_IMAGE, what: str = "image") -> byt
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file under another name and move it in place: safe beside other processes.
+    """Write a file, and its folder where there is none; safe beside other processes.
 
     Raises:
         ImageError: the folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                os.fchmod(stream.fileno(), mode)
-                stream.write(data)
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        with whole_file(path) as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
     except OSError as error:
         raise ImageError(f"cannot be written: {error.strerror or error}", path=path) from error
 
@@ -89,7 +78,7 @@ def one_at_a_time(folder: Path, limit: float = BUILD_LIMIT) -> Iterator[None]:
     try:
         if _wait_for(fd, time.monotonic() + limit):
             for path in folder.iterdir():
-                if _HALF.fullmatch(path.name):
+                if HALF.fullmatch(path.name):
                     path.unlink(missing_ok=True)
         else:
             raise ImageError(

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing images piece by piece: under another name first, and never outside the output folder."""
+"""Writing images piece by piece: whole or not at all, and never outside the output folder."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hil.errors import ImageError
 from hil.images.content import CHUNK, Content
+from hil.whole_file import whole_file
 
 #: What a name may be made of that comes out of an image.
 _OTHER = re.compile(r"[^A-Za-z0-9._-]")
@@ -63,7 +63,7 @@ class Output:
 
 @contextlib.contextmanager
 def new_file(path: Path, mode: int | None = None) -> Iterator[Output]:
-    """Write a file beside its place and move it there when all went well.
+    """Write a file that is there when all went well.
 
     Args:
         path: Where it belongs.
@@ -73,24 +73,13 @@ def new_file(path: Path, mode: int | None = None) -> Iterator[Output]:
         ImageError: the folder cannot be written; what the writer raises goes through, and the old
             file stays.
     """
-    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:MAX_NAME]}.")
-        temporary = Path(name)
-        try:
-            os.fchmod(handle, _mode(path) if mode is None else mode)
-            yield Output(path, handle)
-        finally:
-            os.close(handle)
-        temporary.replace(path)
-        temporary = None
+        with whole_file(path) as stream:
+            os.fchmod(stream.fileno(), _mode(path) if mode is None else mode)
+            yield Output(path, stream.fileno())
     except OSError as error:
         raise ImageError(f"cannot be written: {error.strerror or error}", path=path) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
 
 
 def _mode(path: Path) -> int:

@@ -15,6 +15,7 @@ from hil.errors import DeviceError, UsageError
 from hil.targets.fvp_command import Names, expand
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.load import LoadPlan
+from hil.whole_file import whole_file
 
 _GZIP = b"\x1f\x8b"
 #: No flash or disk of a model is larger.
@@ -213,15 +214,12 @@ def _is_packed(path: Path) -> bool:
 
 
 def _unpack(path: Path, name: str) -> None:
-    partial = path.with_name(f"{path.name}.unpacked")
     size = 0
     try:
-        with gzip.open(path) as packed, partial.open("wb") as plain:
+        with gzip.open(path) as packed, whole_file(path) as plain:
             while size < _LARGEST and (chunk := packed.read(_CHUNK)):
                 size += plain.write(chunk)
-        partial.replace(path)
     except (OSError, EOFError, zlib.error) as error:
-        partial.unlink(missing_ok=True)
         raise DeviceError(
             f"{name}: the model left a damaged gzip file: {error}", operation="stop the model"
         ) from error

@@ -233,7 +233,7 @@ class FileSource(Source):
 
     def write(self, data: bytes) -> int:
         """Refuse: a file that grows takes no input."""
-        raise io.UnsupportedOperation(f"{self.name} is only read")
+        raise io.UnsupportedOperation(f"{self.name} is only read, not {len(data)} bytes written")
 
     def close(self) -> None:
         """Close the file."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -50,7 +51,7 @@ def test_halves_of_files_are_removed(tmp_path: Path) -> None:
     """A process that was killed while it wrote left one; the lock and whole files stay."""
     whole = tmp_path / "bl2-0123.bin"
     whole.touch()
-    half = tmp_path / ".bl2-0123.bin.ab3_x9zq"
+    half = tmp_path / f".bl2-0123.bin.{os.getpid()}"
     half.touch()
     with one_at_a_time(tmp_path):
         assert not half.exists()
