@@ -16,7 +16,7 @@ from typing import Any
 from hil.bench.bench import Bench
 from hil.bench.board_file import BoardFile
 from hil.bench.journal import Journal
-from hil.bench.mutant_case import MutantBoot, MutantCase
+from hil.bench.mutant_case import CaseBoots, MutantBoot, MutantCase
 from hil.images.files import read_bounded, write_atomically
 from hil.images.mutant_rules import Loader
 from hil.images.mutations import Material, NotApplicableError
@@ -35,7 +35,7 @@ def why_not(file: BoardFile) -> str | None:
     return None
 
 
-class MessageBoots:
+class MessageBoots(CaseBoots):
     """All cases of a session, one on each RSE of a bench that is opened for them.
 
     Args:
@@ -54,25 +54,13 @@ class MessageBoots:
         cache: Path,
         journal: Journal,
     ) -> None:
+        super().__init__(cases)
         self._file = file
-        self._cases = list(cases)
         self._folder = folder
         self._cache = cache
         self._journal = journal
         self._generation = release_for(file.board.release).generation
-        self._results: dict[str, MutantBoot | str] = {}
         self._benches = 0
-
-    def of(self, case: MutantCase) -> MutantBoot | str:
-        """Return what became of a case, or why it cannot be had on this bench.
-
-        Raises:
-            DeviceError, ImageError: loading or booting failed.
-        """
-        while str(case) not in self._results:
-            at = next(n for n, each in enumerate(self._cases) if str(each) == str(case))
-            self._boot_batch(self._cases[at:])
-        return self._results[str(case)]
 
     def _boot_batch(self, cases: Sequence[MutantCase]) -> None:
         """Open a bench and boot the next cases on it, one for each RSE."""

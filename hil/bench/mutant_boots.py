@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hil.bench.bench import Bench
-from hil.bench.mutant_case import MutantBoot, MutantCase
+from hil.bench.mutant_case import CaseBoots, MutantBoot, MutantCase
 from hil.bench.mutant_targets import MutantTarget, find_targets
 from hil.images.files import write_atomically
 from hil.images.mutant_rules import BEFORE_HANDSHAKE, Outcome, Place, Verdict
@@ -46,7 +46,7 @@ class _Batch:
     idle: MutantCase | None = None
 
 
-class MutantBoots:
+class MutantBoots(CaseBoots):
     """All cases of a session; a case is booted when its result is first asked for.
 
     Args:
@@ -59,25 +59,13 @@ class MutantBoots:
     def __init__(
         self, bench: Bench, cases: Sequence[MutantCase], keys: Mapping[str, Path], folder: Path
     ) -> None:
+        super().__init__(cases)
         self._bench = bench
-        self._cases = list(cases)
         self._folder = folder
         self._generation = release_for(bench.board.release).generation
         self._targets = find_targets(bench, keys)
-        self._results: dict[str, MutantBoot | str] = {}
         #: What is on the devices and not good: what has to be loaded to mend it.
         self._mend: dict[tuple[int, int], PlacedImage] = {}
-
-    def of(self, case: MutantCase) -> MutantBoot | str:
-        """Return what became of a case, or why it cannot be had on this bench.
-
-        Raises:
-            DeviceError, ImageError: loading or booting failed.
-        """
-        while str(case) not in self._results:
-            at = next(n for n, each in enumerate(self._cases) if str(each) == str(case))
-            self._boot_batch(self._cases[at:])
-        return self._results[str(case)]
 
     def restore(self) -> None:
         """Load the good images again; nothing boots."""

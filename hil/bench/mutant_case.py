@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hil.bench.boots import SystemBoot
@@ -64,3 +66,30 @@ class MutantBoot:
             # It may wait for another RSE just as well.
             return "it ends in BL1_2 without a word"
         return None
+
+
+class CaseBoots(ABC):
+    """What becomes of cases, booted in batches when a result is first asked for.
+
+    Args:
+        cases: Those that are going to be asked for, in that order.
+    """
+
+    def __init__(self, cases: Sequence[MutantCase]) -> None:
+        self._cases = list(cases)
+        self._results: dict[str, MutantBoot | str] = {}
+
+    def of(self, case: MutantCase) -> MutantBoot | str:
+        """Return what became of a case, or why it cannot be had on this bench.
+
+        Raises:
+            DeviceError, ImageError: loading or booting failed.
+        """
+        while str(case) not in self._results:
+            at = next(n for n, each in enumerate(self._cases) if str(each) == str(case))
+            self._boot_batch(self._cases[at:])
+        return self._results[str(case)]
+
+    @abstractmethod
+    def _boot_batch(self, cases: Sequence[MutantCase]) -> None:
+        """Add the results of the first case, and of as many others as can share its boot."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from hil.errors import DeviceError
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
@@ -72,12 +71,7 @@ class FvpLauncher:
     def __enter__(self) -> FvpLauncher:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     @property
