@@ -24,6 +24,8 @@ from hil.targets import fvp_leash
 from hil.targets.process import Child, find_program
 
 KEPT_LINES = 40
+#: Seconds in which what a service said last is still read.
+LAST_WORDS = 1.0
 
 
 class RunningService:
@@ -46,6 +48,7 @@ class RunningService:
         self._up = threading.Event()
         self._last: deque[str] = deque(maxlen=KEPT_LINES)
         self._log = log
+        self._told: str | None = None
         self._child = Child(command, name=name, env=env, line=self._line)
 
     def wait_until_up(self) -> None:
@@ -67,10 +70,11 @@ class RunningService:
     def ended(self) -> str | None:
         """Return None while it runs, else one sentence that says how it ended."""
         status = self._child.returncode()
-        if status is None:
-            return None
-        said = " | ".join(list(self._last)[-3:]) or "it printed nothing"
-        return f"service {self.name} ended with status {status}: {said}"
+        if self._told is None and status is not None:
+            self._child.drain(LAST_WORDS)
+            said = " | ".join(list(self._last)[-3:]) or "it printed nothing"
+            self._told = f"service {self.name} ended with status {status}: {said}"
+        return self._told
 
     def check(self) -> None:
         """Raise DeviceError if it has ended."""

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -91,6 +92,7 @@ class Child:
                 f"{command[0]}: {error.strerror}", operation=f"start {name}"
             ) from error
         self._over = threading.Event()
+        self._drain_until: float | None = None
         self._readers = [self._read(self._process.stdout, line, "out")]
         if errors:
             self._readers.append(self._read(self._process.stderr, errors, "err"))
@@ -142,6 +144,17 @@ class Child:
             return self._process.wait(limit)
         except subprocess.TimeoutExpired:
             return None
+
+    def drain(self, limit: float) -> None:
+        """Wait until all that it said was handed over, once it has ended.
+
+        Args:
+            limit: Seconds, in all calls; something that it started may hold its output open.
+        """
+        if self._drain_until is None:
+            self._drain_until = time.monotonic() + limit
+        for reader in self._readers:
+            reader.join(max(0.0, self._drain_until - time.monotonic()))
 
     def _signal(self, number: signal.Signals) -> None:
         try:

@@ -18,6 +18,7 @@ from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
 Request = Mapping[str, Any]
 
 _LAST_LINES = 8
+_LAST_WORDS = 1.0
 
 
 class Worker:
@@ -44,8 +45,11 @@ class Worker:
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended."""
-        return self._child.returncode() is not None
+        """Whether the process has ended; its answers and last words are there then."""
+        if self._child.returncode() is None:
+            return False
+        self._child.drain(_LAST_WORDS)
+        return True
 
     def send(self, request: Request) -> None:
         """Send a request; a worker that has ended shows when its answer is awaited."""

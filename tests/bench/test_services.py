@@ -80,14 +80,18 @@ def test_single_rses_can_have_arguments_of_their_own(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("print('cannot bind'); raise SystemExit(3)", "ended with status 3: cannot bind"),
-        ("import time; print('hm', flush=True); time.sleep(60)", "is not up in 0.5 s: hm"),
+        ("import time; print('hm', flush=True); time.sleep(60)", "is not up in 1.5 s: hm"),
+        (
+            "print(*range(9000), 'cannot bind', sep='\\n'); raise SystemExit(3)",
+            r"ended with status 3: 8998 \| 8999 \| cannot bind",
+        ),
         ("raise SystemExit(0)", "ended with status 0: it printed nothing"),
     ],
-    ids=["fails", "is mute", "ends"],
+    ids=["fails", "is mute", "ends", "fails after much"],
 )
 def test_a_service_that_does_not_come_up(tmp_path: Path, text: str, expected: str) -> None:
     """The error names the service and shows its last lines."""
-    spec = board(command=python(text), announce="up", timeout=0.5 if "sleep" in text else 10)
+    spec = board(command=python(text), announce="up", timeout=1.5 if "sleep" in text else 10)
     with pytest.raises(DeviceError, match=f"service s {expected}"):
         Services(spec, tmp_path, {}).start()
 

@@ -22,7 +22,7 @@ def hil(*arguments: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedPr
         env=os.environ | env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -107,7 +107,7 @@ def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     """`hil boards schema | head -1` ends without a traceback."""
     command = f"{shlex.quote(sys.executable)} -m hil.cli boards schema | head -1"
     done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout == "{\n"
     assert done.stderr == ""

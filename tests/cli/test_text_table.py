@@ -75,6 +75,6 @@ def test_ls_fits_the_terminal(columns: int, tmp_path: Path) -> None:
     assert any("host flash (GPT)" in line for line in lines)
     piped = subprocess.run(
         [sys.executable, "-m", "hil.cli", "image", "ls", str(tmp_path)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert sorted(" ".join(lines).split()) == sorted(piped.stdout.split())

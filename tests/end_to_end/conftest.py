@@ -21,7 +21,7 @@ from hil.report.recorded import JUNIT, RecordedRun, read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Nothing that these runs do may take longer, whatever is wrong with the devices.
-LIMIT = 60
+LIMIT = 300
 
 
 @dataclass

@@ -43,7 +43,7 @@ def test_runs_that_build_the_same_images_at_once(tmp_path: Path) -> None:
         assert run.stdout is not None
         assert run.stdout.readline() == "built\n"
     for run in runs:
-        told, _ = run.communicate("\n", timeout=60)
+        told, _ = run.communicate("\n", timeout=300)
         assert told == "wrong: []\n"
 
 

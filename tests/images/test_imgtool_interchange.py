@@ -27,7 +27,7 @@ KINDS = ("ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "ed25519")
 
 def _imgtool(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "imgtool.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -55,7 +55,7 @@ def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
     tasks = [
         start("add", tmp_path / f"runs{part}", tmp_path / "common", "--db", db) for part in range(4)
     ]
-    told = [task.communicate(timeout=60) for task in tasks]
+    told = [task.communicate(timeout=300) for task in tasks]
     assert [(task.returncode, error) for task, (_, error) in zip(tasks, told, strict=True)] == [
         (0, "")
     ] * 4
@@ -76,7 +76,7 @@ def test_a_reader_sees_whole_runs_while_another_process_adds(tmp_path: Path) -> 
     while adding.poll() is None:
         seen = counts(db)
         assert seen["result"] == 50 * seen["run"]
-    assert adding.communicate(timeout=30)[1] == ""
+    assert adding.communicate(timeout=300)[1] == ""
     assert counts(db)["run"] == 30
 
 
@@ -92,12 +92,12 @@ def test_a_kill_in_the_middle_leaves_whole_runs(tmp_path: Path, delay: float) ->
         time.sleep(0.005)
     time.sleep(delay)
     adding.send_signal(signal.SIGKILL)
-    adding.communicate(timeout=30)
+    adding.communicate(timeout=300)
     seen = counts(db)
     assert seen["run"] >= 1
     assert seen["result"] == 800 * seen["run"]
     again = start("add", tmp_path / "runs", "--db", db)
-    assert again.communicate(timeout=60)[1] == ""
+    assert again.communicate(timeout=300)[1] == ""
     assert counts(db)["result"] == 10 * 800
 
 
@@ -205,10 +205,10 @@ def read_only(folder: Path, command: Sequence[str]) -> subprocess.CompletedProce
         command = ["unshare", "--mount", "sh", "-c", mount, str(folder), *command]
         if not shutil.which("unshare") or subprocess.run([*command[:6], "true"]).returncode:
             pytest.skip("root, and nothing can be mounted here")
-        return subprocess.run(command, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
     folder.chmod(0o555)
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
     finally:
         folder.chmod(0o755)
 

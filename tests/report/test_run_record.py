@@ -105,7 +105,7 @@ def test_one_damaged_record_does_not_hide_the_others(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(content)
     command = [sys.executable, "-m", "hil.cli", "runs", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert done.stdout.count("DAMAGED") == 2
     assert "PASS         good" in done.stdout

@@ -134,3 +134,30 @@ def test_programs_are_found_beside_python_and_on_path(tmp_path: Path) -> None:
     assert find_program(os.fspath(script)) is None
     script.chmod(0o755)
     assert find_program(os.fspath(script)) == script
+
+
+def test_last_words_are_handed_over(started: list[Child]) -> None:
+    """Its end is seen before its output is read; `drain` waits for the rest, within its limit."""
+    said: list[str] = []
+
+    def slowly(line: str) -> None:
+        time.sleep(0.3)
+        said.append(line)
+
+    child = Child(shell("echo cannot bind; exit 3"), name="server", line=slowly)
+    started.append(child)
+    assert child.wait(LIMIT) == 3
+    child.drain(LIMIT)
+    assert said == ["cannot bind"]
+
+
+def test_an_output_that_somebody_holds_open(lines: queue.Queue[str], started: list[Child]) -> None:
+    """What it started and left behind keeps nobody waiting longer than the limit, in all calls."""
+    child = Child(shell("sleep 30 & echo up"), name="server", line=lines.put)
+    started.append(child)
+    assert child.wait(LIMIT) == 0
+    began = time.monotonic()
+    for _ in range(100):
+        child.drain(0.2)
+    assert 0.2 <= time.monotonic() - began < LIMIT
+    assert lines.get(timeout=LIMIT) == "up"

@@ -23,7 +23,7 @@ needs_compiler = pytest.mark.skipif(
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("firmware")
     command = ["make", "-s", "-C", str(FOLDER), f"OUT={folder}", "all"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -15,7 +15,9 @@ def test_the_benchmark_reads_what_it_says(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_bytes(b"[INF] Starting bootloader\r\n" + b"x" * 71 + b"\r\n")
     command = [sys.executable, str(ROOT / "benchmarks/parse_speed.py"), "--size", "1", str(log)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert run.returncode in (0, 1), run.stderr
     assert "MB/s, peak" in run.stdout
     assert "20000 lines, 10000 boots, 0 tests" in run.stdout

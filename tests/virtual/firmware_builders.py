@@ -163,7 +163,7 @@ def mcuboot_image(
         command += ["--public-key-format", "full", "--align", "1", "--max-align", "8"]
         command += ["-H", "0x400", "--pad-header", "-S", hex(slot), "-s", str(counter)]
         command += ["-v", version, "-L", hex(load), str(source), str(target)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=300)
         return target.read_bytes()
 
 
