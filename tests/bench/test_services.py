@@ -87,7 +87,7 @@ def test_single_rses_can_have_arguments_of_their_own(tmp_path: Path) -> None:
         ),
         ("raise SystemExit(0)", "ended with status 0: it printed nothing"),
     ],
-    ids=["fails", "is mute", "ends", "fails after much"],
+    ids=["fails", "is mute", "fails after much", "ends"],
 )
 def test_a_service_that_does_not_come_up(tmp_path: Path, text: str, expected: str) -> None:
     """The error names the service and shows its last lines."""
