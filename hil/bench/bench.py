@@ -209,6 +209,10 @@ class Bench:
         self.launcher.start(self._open_console)
         return self._boot("power cycle", lambda armed: self._cycle(cycle, armed))
 
+    def tell(self, kind: str, **values: Any) -> None:
+        """Tell the journal something about the next boot."""
+        self._journal.event(kind, **values)
+
     def reset(self) -> SystemBoot:
         """Reset the whole system, by power cycle where the board asks for it, and watch it."""
         if (cycle := self.board.power.cycle) is not None:

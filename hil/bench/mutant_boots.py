@@ -95,6 +95,7 @@ class MutantBoots(CaseBoots):
         for image in mend:
             self._mend.pop((image.rse, image.address))
         self._bench.launcher.load(LoadPlan((*mend, *batch.images)))
+        self._bench.tell("damaged images", cases=sorted(batch.placed))
         boot = self._bench.reset()
         for name, (rse, expected) in batch.placed.items():
             self._results[name] = MutantBoot(rse, boot, expected)

@@ -44,6 +44,8 @@ class RecordedBoot:
 
     at: float | None
     offsets: Mapping[int, int]
+    #: A testcase had put damaged images on the devices: no boot for any other one.
+    damaged: bool = False
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def recorded_boots(folder: Path) -> list[RecordedBoot]:
     A bench that the lab broke has its transcripts elsewhere (`attempts/`).
     """
     boots: list[RecordedBoot] = []
-    bench = 1
+    bench, damaged = 1, False
     try:
         lines = (folder / "events.jsonl").read_text().splitlines()
     except OSError:
@@ -102,7 +104,9 @@ def recorded_boots(folder: Path) -> list[RecordedBoot]:
             boots.clear()
         if event.get("kind") == "let go":
             offsets = {int(rse): int(at) for rse, at in event.get("offsets", {}).items()}
-            boots.append(RecordedBoot(event.get("monotonic"), offsets))
+            boots.append(RecordedBoot(event.get("monotonic"), offsets, damaged))
+            damaged = False
+        damaged = damaged or event.get("kind") == "damaged images"
     return boots or [RecordedBoot(None, {})]
 
 
@@ -120,6 +124,7 @@ class ReplayBench(Bench):
         super().__init__(file, folder, folder, journal)
         self._run = run
         self._recorded = recorded_boots(run)
+        self._sound = [n for n, boot in enumerate(self._recorded) if not boot.damaged]
         self._uarts: dict[int, Recording] = {}
 
     @property
@@ -161,9 +166,9 @@ class ReplayBench(Bench):
     @property
     def can_reset(self) -> str | None:
         """None if another boot was recorded, else why there is none."""
-        if self._boots < len(self._recorded):
+        if self._boots < len(self._sound):
             return None
-        return f"the recorded run has {len(self._recorded)} boot(s) of the system"
+        return f"the recorded run has {len(self._sound)} boot(s) of the system"
 
     def close(self) -> None:
         """Close the recordings; may be called twice."""
@@ -175,8 +180,9 @@ class ReplayBench(Bench):
         if (reason := self.can_reset) is not None:
             raise DeviceError(reason, operation="replay")
         number = self._boots
-        boot = self._recorded[number]
-        behind = self._recorded[number + 1] if number + 1 < len(self._recorded) else None
+        place = self._sound[number]
+        boot = self._recorded[place]
+        behind = self._recorded[place + 1] if place + 1 < len(self._recorded) else None
         self.boot_offsets = {rse: boot.offsets.get(rse, 0) for rse in self._uarts}
         parts = {
             rse: Recording(whole.path, whole.name, end=behind.offsets.get(rse) if behind else None)

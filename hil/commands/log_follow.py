@@ -45,10 +45,15 @@ class GrowingLog:
         self._release = release
         if path.is_dir():
             raise UsageError(f"{path} is a folder; expected a UART log, e.g. {path}/rse0.log")
+        if path.exists() and not path.is_file():
+            raise UsageError(
+                f"{path} is a device or a pipe; expected a file that somebody writes a UART's output"
+                " to (`hil console BOARD` shows the UARTs of a board)"
+            )
         self._begin()
 
     def _begin(self) -> None:
-        self._scanner = Scanner(release=self._release)
+        self._scanner = Scanner(release=self._release, stamped=True)
         self._offset = 0
         self._inode = self._status()[0]
 

@@ -145,7 +145,7 @@ def _boots(reading: LogReading) -> Iterator[TestCase]:
             if reading.verdict.outcome != "passed" and not _told_by_tests(reading):
                 told = xml_text(str(reading.verdict))
                 case.result = [Failure(told, reading.verdict.outcome.replace(" ", "-"))]
-        elif (problem := _problem(boot, reading)) is not None:
+        elif (problem := _problem(boot, boots[place + 1], reading)) is not None:
             case.result = [Failure(xml_text(problem), "incomplete")]
         case.add_property("stages", xml_text(" > ".join(stage.stage for stage in boot.stages)))
         yield case
@@ -157,10 +157,10 @@ def _told_by_tests(reading: LogReading) -> bool:
     return reading.verdict.outcome == "failed" and reading.end_marker is not None and failed
 
 
-def _problem(boot: Boot, reading: LogReading) -> str | None:
+def _problem(boot: Boot, following: Boot, reading: LogReading) -> str | None:
     """Return what was wrong with a boot that another one followed."""
     stopped = boot.halt or boot.exception
     if stopped is not None:
         return explain(stopped, reading.release)
-    ending = ending_of(boot)
+    ending = ending_of(boot, following)
     return ending.text if ending is not None and ending.weight in ("resets", "panicked") else None

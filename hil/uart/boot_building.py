@@ -41,6 +41,8 @@ class BootBuilding:
         self.dump: dict[str, str] = {}
         self.regression: RegressionTally | None = None
         self.arch: ArchTally | None = None
+        #: psa-arch-tests began from the start: a suite that provoked a reset goes on instead.
+        self.arch_anew = False
         #: Areas of tests that began; "" stands for tests whose area began outside the log.
         self.areas: set[str] = set()
         #: Only lines that stand before "Starting TF-M BL1_1" so far.
@@ -112,6 +114,16 @@ class BootBuilding:
         if more:
             self.dump.setdefault(more, more_value or "")
 
+    @property
+    def only_ended(self) -> bool:
+        """Whether nothing but an end marker came so far."""
+        return not self.areas and self.stages.keys() <= {"end"}
+
+    def void_end(self) -> None:
+        """Forget an end marker behind which the boot went on."""
+        self.end = None
+        self.stages.pop("end", None)
+
     def tests(self) -> RegressionTally:
         """Return what counts the regression tests; one more line of them came."""
         if not self.areas:
@@ -124,6 +136,7 @@ class BootBuilding:
         number, values = event.row.number, event.values
         if number.startswith("A"):
             self.areas.add("psa-arch")
+            self.arch_anew = self.arch_anew or number == "A1"
             if self.arch is None:
                 # The tally of the whole log keeps the tests.
                 self.arch = ArchTally(self.number, Room(0))
@@ -190,6 +203,7 @@ class BootBuilding:
             handed_over="handed over" in self.facts,
             regression=self.regression.results() if self.regression is not None else NO_TESTS,
             arch=self.arch.results() if self.arch is not None else NO_TESTS,
+            arch_anew=self.arch_anew,
             end=self.end,
             ordered_reset=self.ordered_reset,
             dump=dict(self.dump),

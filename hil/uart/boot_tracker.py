@@ -98,15 +98,25 @@ class BootTracker:
     def _boot_of(self, match: Match, line: Line) -> BootBuilding:
         current, row = self._current, match.row
         if row.number in BEFORE_BL1_1:
-            if current is None or current.halt or current.passed("BL1_1"):
+            if current is None or current.halt or current.end or current.passed("BL1_1"):
                 current = self._begin(line)
                 current.before_banner = True
             return current
         if current is None:
             return self._begin(line)
+        goes_on = row.kind == "stage" and row.stage in ONCE
+        if current.end is not None and (goes_on or row.number in ("T4", "A1")):
+            # A last word that was none: of a run before the log began, or noise on the line.
+            if goes_on and (current.areas or current.halt or current.passed(row.stage)):
+                return self._begin(line)
+            if goes_on or current.only_ended:
+                empty = current.only_ended
+                current.void_end()
+                if empty:
+                    return current
         if row.kind == "test" and current.restarts_tests(match):
             return self._begin(line)
-        if row.kind != "stage" or row.stage not in ONCE:
+        if not goes_on:
             return current
         if current.before_banner:
             current.before_banner = False

@@ -355,7 +355,10 @@ class Capture:
         feed.outbox.clear()
         if feed.source.writer is not None:
             self._watch_outbox(feed)
-        feed.source.close()
+        try:
+            feed.source.close()
+        except Exception as defect:  # noqa: BLE001 - nor may one that cannot be closed
+            text += f"; closing it: {type(defect).__name__}: {defect}"
         if feed.transcript.lost:
             text += f"; {feed.transcript.lost} bytes were not stored"
         self._report(feed, kind, text)

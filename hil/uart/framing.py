@@ -24,6 +24,13 @@ _LINE = re.compile(rb"[\r\x00]*+[^\r\n\x04]*+(?:\x04|\r*+\n|\r++(?=[^\r\n]))")
 _END = re.compile(rb"[\r\n\x04]")
 # CSI sequences, and two-byte escapes.
 _ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+#: "[10:11:12.123] ", "[2025-01-02 10:11:12] " (minicom, tio), "2025-01-02T10:11:12.123Z ",
+#: "Jan 02 10:11:12 " (ts), "10:11:12.123 -> " (Arduino), "[12.345678] " (grabserial).
+_STAMP = re.compile(
+    rb"[\r\x00]*(?:\[(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d+)?\]|"
+    rb"(?:\d{4}-\d\d-\d\d[ T]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)?Z?(?: ->)?|"
+    rb"\[ *\d+\.\d+\]) "
+)
 
 
 class Line(NamedTuple):
@@ -49,6 +56,12 @@ def normalise(raw: bytes) -> str:
     if b"\x1b" in raw:
         raw = _ANSI.sub(b"", raw)
     return raw.translate(None, b"\x00\r\n").decode("utf-8", "replace").rstrip()
+
+
+def without_stamp(raw: bytes) -> bytes:
+    """Return a raw line without the time that a terminal program or a logger put before it."""
+    stamp = _STAMP.match(raw)
+    return raw if stamp is None else raw[stamp.end() :]
 
 
 class Framer:

@@ -196,7 +196,8 @@ TABLE: tuple[Row, ...] = (
     # Errors of any stage
     Row("106e", "", "error", r"^\[ERR\] Fatal error(?: ([0-9A-Fa-f]{8}))?(?: in file (\S+))?(?: at line (\d+))?(?: with SP=(\S+))?$", ">=2.2", "platform/ext/common/tfm_fatal_error.c"),
     Row("106w", "", "info", r"^\[WRN\] Non-fatal error(?: ([0-9A-Fa-f]{8}))?(?: in file (\S+))?(?: at line (\d+))?(?: with SP=(\S+))?$", ">=2.2", "platform/ext/common/tfm_fatal_error.c"),
-    Row("107", "runtime", "exception", r"^FATAL ERROR: (HardFault|MemManage fault|BusFault|UsageFault|SecureFault|Reserved Exception 0x[0-9A-Fa-f]+|Platform external interrupt \(IRQn\): 0x[0-9A-Fa-f]+)$", "all", "platform/ext/common/exception_info.c"),
+    Row("107", "runtime", "exception", r"^FATAL ERROR: (HardFault|MemManage fault|BusFault|UsageFault|SecureFault|Platform Exception|Unknown|Reserved Exception 0x[0-9A-Fa-f]+|Platform external interrupt \(IRQn\): 0x[0-9A-Fa-f]+)$", "all", "platform/ext/common/exception_info.c"),
+    Row("107p", "runtime", "exception", r"^(?:Platform Exception:(?: .+)?|Oops\.\.\. .+ fault!!!)$", "all", "faults.c, mpc_ppc_faults.c of the platforms; without TFM_EXCEPTION_INFO_DUMP (the default) the only line"),
     Row("107b", "runtime", "exception", r"^BACKTRACE: START: (.+)$", "all", "secure_fw/spm/core/backtrace (panic)"),
     Row("107d", "runtime", "info", r"^(?:Here is some context for the exception:|    Callee saved register state:|       \(Note that the exception frame may be corrupted for this type of error\.\)|BACKTRACE: END: .+)$", "all", "platform/ext/common/exception_info.c"),
     Row("107f", "runtime", "info", r"^    Exception came from(?: (secure|non-secure) FW in)? (thread|handler) mode\.$", "all", "platform/ext/common/exception_info.c"),
@@ -217,7 +218,7 @@ TABLE: tuple[Row, ...] = (
     Row("H3", "BL1_2", "report", r"^\[HIL1\] state rse=(\d+) lcs=([0-9a-f]+) tp=([0-9a-f]+) reprov=([0-9a-f]+) bl1_2=([0-9a-f]{8}) policy=([0-9a-f]+)$", "all", "reporter"),
     Row("H4", "", "report", r"^\[HIL\d*\]?.*$", "all", "reporter"),
     # tf-m-tests regression; a line without end may stand before the verdict
-    Row("T1", "", "test", r"^.*?TEST: (\w+) - (PASSED|FAILED|SKIPPED)!$", "all", _TEST),
+    Row("T1", "", "test", r"^.*?TEST: (\w+) - (PASSED|FAILED|SKIPPED)!", "all", _TEST),
     Row("T2", "", "test", r"^> Executing '(\w+)'$", "all", _TEST),
     Row("T3", "", "test", r"^Running Test Suite (.+?) ?(?:\((TFM_\w+)\))?\.\.\.$", "all", _TEST),
     Row("T4", "", "test", r"^#### Execute test suites for the (\S+) area ####$", "all", _TEST),
@@ -225,7 +226,7 @@ TABLE: tuple[Row, ...] = (
     Row("T6", "", "test", r"^TESTSUITE (PASSED|FAILED)!$", "all", _TEST),
     Row("T9", "", "test", r"^Test suite '(.+?) ?(?:\((TFM_\w+)\))?' has (PASSED|FAILED)$", "all", _TEST),
     Row("T7", "", "test", r"^ *(?:(\S.*) \(|.*  |)Failed at (\S+:\d+)\)?$", "all", _TEST),
-    Row("T8", "", "test", r"^Error \( (TEST_SUITE_ERR_\w+) \)", "all", _TEST),
+    Row("T8", "", "test", r"^Error \( (TEST_SUITE_ERR_\w+)!? \)", "all", _TEST),
     Row("T10", "", "test", r"^Number of (failed|skipped) tests: (\d+) of (\d+)$", "all", _TEST),
     Row("T11", "", "test", r"^\*\*\* (\S+) test suites summary \*\*\*$", "all", _TEST),
     # psa-arch-tests

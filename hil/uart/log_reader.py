@@ -84,7 +84,7 @@ def read_stream(
     """
     times = times or LogTimes()
     time_at = times.time_at if times.source else None
-    scanner = Scanner(time_at, release=release, ordered=ordered)
+    scanner = Scanner(time_at, release=release, ordered=ordered, stamped=True)
     while chunk := stream.read(_CHUNK):
         scanner.skim(chunk)
     return reading_of(scanner, name, times)

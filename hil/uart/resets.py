@@ -27,9 +27,11 @@ class Ending(NamedTuple):
     text: str
 
 
-def ending_of(boot: Boot) -> Ending | None:
+def ending_of(boot: Boot, following: Boot) -> Ending | None:
     """Return how a boot ended that another one followed, None if nothing is odd about it."""
-    on_purpose = boot.arch.under_way
+    # A suite of psa-arch-tests that provoked the reset goes on behind it, without its banner.
+    cut = boot.arch.under_way
+    on_purpose = None if following.arch_anew else cut
     if boot.exception is not None:
         # psa-arch-tests provoke panics, and count for themselves what came of them.
         return Ending("provoked" if on_purpose else "panicked", f"died: {boot.exception.text}")
@@ -43,6 +45,8 @@ def ending_of(boot: Boot) -> Ending | None:
         return None
     if on_purpose:
         return Ending("provoked", f"reset in psa-arch {on_purpose}")
+    if cut:
+        return Ending("resets", f"reset in psa-arch {cut}, which began anew")
     if boot.regression.under_way:
         return Ending("resets", f"reset in {boot.regression.under_way}")
     error = f" after {boot.errors[-1].text!r}" if boot.errors else " without a word"

@@ -15,7 +15,7 @@ from hil.uart.arch_tests import ArchTally, check_text
 from hil.uart.boot_tracker import BootTracker
 from hil.uart.device_tests import DeviceTest, Place, Room
 from hil.uart.events import Event
-from hil.uart.framing import Framer, Line, normalise
+from hil.uart.framing import Framer, Line, normalise, without_stamp
 from hil.uart.grammar import Match, matches
 from hil.uart.release_guess import ReleaseEvidence
 from hil.uart.suites import SuiteResults
@@ -56,6 +56,7 @@ class Scanner:
         offset: Offset of the first byte that will be fed.
         release: The TF-M release that prints this; without it the log is asked.
         ordered: Offsets at which whoever ran this let the chip go: these resets are no news.
+        stamped: Whether a terminal program may have put the time before a line.
     """
 
     def __init__(
@@ -64,7 +65,10 @@ class Scanner:
         offset: int = 0,
         release: str | None = None,
         ordered: Sequence[int] = (),
+        *,
+        stamped: bool = False,
     ) -> None:
+        self._stamped = stamped
         self._time_at = time_at
         self._framer = Framer(offset)
         self._boot = -1
@@ -172,7 +176,7 @@ class Scanner:
 
     def _learn(self, raw: bytes) -> _Meaning:
         """Return what a raw line means, and remember it."""
-        text = normalise(raw)
+        text = self._text(raw)
         found = matches(text) if text else ()
         meaning = _NOTHING
         if found:
@@ -188,11 +192,14 @@ class Scanner:
             self._meanings[raw] = meaning
         return meaning
 
+    def _text(self, raw: bytes) -> str:
+        return normalise(without_stamp(raw) if self._stamped else raw)
+
     def _remember_last(self, raws: list[bytes], end: int, number: int) -> None:
         for raw in reversed(raws):
             number -= 1
             start = end - len(raw)
-            if text := normalise(raw):
+            if text := self._text(raw):
                 self.last_line = Line(text, self._time(end - 1), start, end, number)
                 return
             end = start

@@ -72,6 +72,7 @@ class Boot:
         handed_over: BL2 jumped to the runtime.
         regression: Verdicts of tf-m-tests in this boot.
         arch: Verdicts of psa-arch-tests in this boot.
+        arch_anew: psa-arch-tests began from the start, not behind a reset of their own.
         end: The firmware's own last word.
         ordered_reset: The reset behind it was asked for by whoever ran it.
         dump: What the dump of an exception says: registers by name, "from" (where it came from).
@@ -94,6 +95,7 @@ class Boot:
     handed_over: bool = False
     regression: SuiteResults = NO_TESTS
     arch: SuiteResults = NO_TESTS
+    arch_anew: bool = False
     end: Event | None = None
     ordered_reset: bool = False
     dump: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -9,6 +9,7 @@ So a log counts as completed only if the firmware itself said so.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from hil.uart.boot_errors import explain
@@ -57,6 +58,8 @@ _WELL = ("completed", "running")
 #: What the lines of MCUboot leave open.
 _ANY_FAULT = "it reads the same for a bad signature, hash, key or header and for an old version"
 _NO_HEADER = "no image header was found: the slot is empty (all FF), or the header is damaged"
+#: Where boot loaders are at work, or have not begun.
+_BEFORE_RUNTIME = (None, "BL1_1", "BL1_2", "BL2")
 #: Findings that a sentence names.
 _SHOWN = 3
 #: A larger share of bytes that no UART log is made of makes a log foreign.
@@ -97,7 +100,8 @@ def judge(scanner: Scanner) -> Verdict:
             return Verdict("foreign", "this is not a UART log of TF-M: most of it is not text")
         return _unrecognised(scanner)
     boots = scanner.tracker.boots
-    verdict = _with_earlier_boots(_of_boot(boots[-1], scanner), boots, scanner.tracker.count)
+    last = _of_last_boots(boots, scanner)
+    verdict = _with_earlier_boots(last, boots, scanner.tracker.count)
     if junk and verdict.kind in _WELL:
         return Verdict("foreign", f"most of it is not text, whatever the rest says ({verdict})")
     return verdict
@@ -112,9 +116,20 @@ def _unrecognised(scanner: Scanner) -> Verdict:
     return Verdict("stopped", f"no boot stage is in the log; it ends with {last!r}")
 
 
+def _of_last_boots(boots: tuple[Boot, ...], scanner: Scanner) -> Verdict:
+    """Return the verdict about the last boot; one that is cut early says less than a refusal."""
+    last = _of_boot(boots[-1], scanner)
+    if last.kind == "stopped" and len(boots) > 1 and boots[-1].furthest in _BEFORE_RUNTIME:
+        before = _of_boot(boots[-2], scanner)
+        if before.kind == "refused":
+            return Verdict("refused", f"{before.sentence}; in the next boot {last.sentence}")
+    return last
+
+
 def _with_earlier_boots(verdict: Verdict, boots: tuple[Boot, ...], count: int) -> Verdict:
     """Return the verdict about the last boot in the light of those before it."""
-    endings = [(boot, ending) for boot in boots[:-1] if (ending := ending_of(boot)) is not None]
+    found = ((boot, ending_of(boot, following)) for boot, following in pairwise(boots))
+    endings = [(boot, ending) for boot, ending in found if ending is not None]
     if not endings:
         return verdict
     weights = {ending.weight for _, ending in endings}

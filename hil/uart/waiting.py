@@ -252,6 +252,10 @@ class _Machine:
             if self._reason is not None:
                 return
         self._boot = event.boot
+        if boot is not None and boot.at("end") is None:
+            # It had come, of a run before this one: the boot went on behind it.
+            self._reached.pop("end", None)
+            self._times.pop("end", None)
         self._was_provisioning = boot is not None and boot.provisioned
         if event.stage == self._awaited and at > self.deadline:
             self._late_arrival = True

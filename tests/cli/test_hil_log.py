@@ -203,6 +203,15 @@ def test_follow_ends_with_the_end_marker(tmp_path: Path) -> None:
     assert "1 of 1 failed" in output.decode()
 
 
+def test_follow_refuses_what_does_not_grow(tmp_path: Path) -> None:
+    """A UART itself, or a pipe, has no length to look at."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (str(tmp_path / "fifo"), "/dev/null"):
+        status, _, errors = hil_log("-f", path)
+        assert status == 2
+        assert "is a device or a pipe; expected a file that somebody writes" in errors
+
+
 def test_follow_ends_with_control_c_and_with_silence(tmp_path: Path) -> None:
     """Whoever has seen enough gets the verdict about what there is."""
     log = tmp_path / "rse0.log"

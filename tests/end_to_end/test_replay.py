@@ -43,6 +43,18 @@ def test_a_good_run_passes_again_without_its_devices(lab: Lab) -> None:
         assert all(abs(then[stage] - now[stage]) < 0.001 for stage in then)
 
 
+def test_boots_with_damaged_images_are_not_replayed(lab: Lab) -> None:
+    """What a testcase damaged on purpose is no other testcase's second boot."""
+    board = lab.board("extends: virtual-rse4\n")
+    chosen = "test_mutants or reset or reaches_every_stage"
+    live = lab.run(board, "-k", chosen)
+    assert live.status == 0, live.output
+    again = lab.run(f"replay:{live.folder}", "-k", chosen)
+    assert again.status == 0, again.output
+    passed = [name for name, case in again.cases.items() if not case.result]
+    assert any("survives_reset" in name for name in passed), passed
+
+
 def test_a_failed_run_fails_again_with_the_same_words(lab: Lab) -> None:
     """A stage that never came is missed again, with its budget, at once and not after it."""
     board = FVP + 'budgets: {vhuk: 3}\nlauncher: {parameters: {virtual.fault: "2:never-join"}}\n'

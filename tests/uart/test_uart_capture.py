@@ -207,7 +207,7 @@ class _Broken(Source):
         return len(data)
 
     def close(self) -> None:
-        pass
+        raise OSError("a defect in the end, too")
 
 
 def test_defect_in_one_reader(

@@ -42,6 +42,9 @@ ROLLBACK = (
     "[ERR] Image in the primary slot is not valid!\n[INF] No slot to load for image 5\n"
     "[ERR] Unable to find bootable image\n"
 )
+REFUSAL = "[INF] Starting bootloader\n[ERR] Unable to find bootable image\n"
+#: What the framework of tf-m-tests says instead of a verdict.
+FRAMEWORK = "Error ( TEST_SUITE_ERR_INVALID_TEST_DATA! ) occurred during test suite"
 NS_END = "Non-Secure system starting...\n\x04"
 REFUSED = BL2 + "[ERR] Image in the secondary slot is not valid!\n"
 CRASH = "FATAL ERROR: HardFault\n"
@@ -100,6 +103,19 @@ CRASH = "FATAL ERROR: HardFault\n"
         (REFUSED + RUNTIME, "running", "on the way it reported '[ERR] Image in the secondary"),
         (BL2 + NS_END[:-1] + SECURE[:180] + "\x04", "stopped", "ends in test TFM_S_PS_TEST_1001"),
         ("noise\n\x04", "stopped", "nothing before it that TF-M prints"),
+        ("\x04" + BL2, "stopped", "the log ends after stage BL2"),
+        ("\x04" + BL2 + RUNTIME, "running", "nothing says that it went wrong"),
+        ("\x04" + BL2 + RUNTIME + SECURE[:180], "stopped", "ends in test TFM_S_PS_TEST_1001"),
+        ("Entering standby..\n" + BL2 + RUNTIME, "running", "nothing says that it went wrong"),
+        (BL2 + "\x04" + RUNTIME, "running", "nothing says that it went wrong"),
+        (RUNTIME + ARCH[:110] + "\n" + RUNTIME + ARCH, "resets", "which began anew"),
+        (RUNTIME + "Platform Exception: MPC fault!!!\n", "panicked", "died: Platform Exception: MPC"),
+        (RUNTIME + "Oops... PPC fault!!!\n", "panicked", "died: Oops... PPC"),
+        (RUNTIME + "FATAL ERROR: Platform Exception\n", "panicked", "died: FATAL ERROR: Platform"),
+        (REFUSAL + BL2[:60], "refused", "in the next boot the log ends after stage BL2"),
+        (REFUSAL + BL2 + RUNTIME, "running", "boot 1 stopped at"),
+        (SECURE.replace("TESTSUITE PASSED!", FRAMEWORK) + NS_END, "failed", "INVALID_TEST_DATA"),
+        (BL2 + SECURE.replace("PASSED!", "PASSED![INF][Crypto] x") + NS_END, "completed", "EOT"),
     ],
     ids=[
         "arch", "arch total failed", "arch sim error", "arch lost test", "arch from the middle",
@@ -111,6 +127,9 @@ CRASH = "FATAL ERROR: HardFault\n"
         "silent after the secure tests", "two runs", "reset in a test", "psa-arch panic",
         "psa-arch panic without end", "provisioned", "provisioned and reset", "rollback", "early reset",
         "one boot", "refused upgrade", "EOT in a test", "bare EOT",
+        "stale EOT", "stale EOT, runtime", "stale EOT, hangs in a test", "stale standby", "EOT in BL2",
+        "psa-arch begun anew", "MPC fault", "PPC fault of 1.6", "platform exception of 2.0",
+        "refused, cut in the next boot", "refused, then well", "error of the framework", "glued verdict",
     ],
 )  # fmt: skip
 def test_verdicts(tmp_path: Path, text: str, kind: str, told: str) -> None:
@@ -119,6 +138,41 @@ def test_verdicts(tmp_path: Path, text: str, kind: str, told: str) -> None:
     path.write_bytes(text.replace("\n", "\r\n").encode())
     verdict = read_log(path).verdict
     assert (verdict.kind, told in verdict.sentence) == (kind, True), verdict
+
+
+STAMPS = [
+    "[10:11:12.123] ",
+    "[2026-01-02 10:11:12] ",
+    "2026-01-02T10:11:12.123456Z ",
+    "Jan  2 10:11:12 ",
+    "10:11:12.123 -> ",
+    "[   12.345678] ",
+]
+
+
+@pytest.mark.parametrize("stamp", STAMPS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        BL2 + RUNTIME + SECURE + NS_END,
+        BL2 + RUNTIME + BL2 + RUNTIME + SECURE + NS_END,
+        BL2 + SECURE[:180],
+        BL2 + SECURE.replace("  TEST: TFM_S_PS_TEST_1001 - PASSED!\n", "") + NS_END,
+        ARCH.replace("TEST RESULT: PASSED", "TEST RESULT: FAILED (Error Code=0x1)"),
+    ],
+    ids=["good", "silent panic", "hangs", "lost verdict", "arch failed"],
+)
+def test_times_before_each_line(tmp_path: Path, text: str, stamp: str) -> None:
+    """What terminal programs and loggers put before the lines changes nothing."""
+    plain, stamped = tmp_path / "plain.log", tmp_path / "stamped.log"
+    plain.write_bytes(text.encode())
+    stamped.write_bytes("".join(stamp + line for line in text.splitlines(keepends=True)).encode())
+    expected, got = read_log(plain), read_log(stamped)
+    assert got.verdict == expected.verdict
+    assert got.regression == expected.regression
+    assert [boot.regression.total for boot in got.boots] == [
+        boot.regression.total for boot in expected.boots
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +220,7 @@ RELEASE = SECURE + NS_END[:-1] + SECURE.replace("Secure", "Non-secure").replace(
         (RELEASE, "stopped", [2]),
         (SECURE, "stopped", [1]),
         (ARCH * 2, "completed", [1, 1]),
-        (ARCH[: ARCH.index("***** Storage") - 7] + ARCH, "completed", [1, 1]),
+        (ARCH[: ARCH.index("***** Storage") - 7] + ARCH, "resets", [1, 1]),
         (NS_END[:-1] + ARCH + NS_END[:-1] + ARCH, "completed", [1, 1]),
     ],
     ids=[

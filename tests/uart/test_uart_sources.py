@@ -25,6 +25,7 @@ from hil.uart.opening import open_source
 from hil.uart.pipes import PipeSource
 from hil.uart.sources import FdSource
 from hil.uart.transcript import Recording, Transcript
+from hil.uart.urls import UrlSource
 
 if TYPE_CHECKING:
     from conftest import Uart
@@ -82,7 +83,8 @@ def test_rfc2217_url(capture: Capture, transcript: Transcript) -> None:
                     new = b"".join(manager.filter(raw))
                     heard.extend(new)
                     if b"go" in new:
-                        client.sendall(b"".join(manager.escape(b"said \xff\r\n")))
+                        said = b"." * 20_000 + b"said \xff\r\n"
+                        client.sendall(b"".join(manager.escape(said)))
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -90,11 +92,30 @@ def test_rfc2217_url(capture: Capture, transcript: Transcript) -> None:
         capture.attach(transcript, open_source("serial", address))
         console = Console(transcript, capture, timeout=10)
         console.send("go")
+        # At one byte a look it would take minutes.
         console.expect_exact(b"said \xff\r\n")
         console.send("bye")
         thread.join(10)
         capture.detach(transcript)
     assert heard == b"gobye"
+    assert transcript.size == 20_000 + len(b"said \xff\r\n")
+
+
+def test_a_port_that_is_slow_to_close() -> None:
+    """Pyserial sleeps when it closes RFC 2217; whoever reads the other UARTs does not."""
+    may_close, closed = threading.Event(), threading.Event()
+
+    class Port:
+        port = "rfc2217://lab:2217"
+
+        def close(self) -> None:
+            may_close.wait(10)
+            closed.set()
+
+    UrlSource(Port()).close()
+    assert not closed.is_set()
+    may_close.set()
+    assert closed.wait(10)
 
 
 class _Connection:

@@ -274,6 +274,21 @@ def test_resets_do_not_add_time(follower: BootFollower) -> None:
     assert "2 unexpected resets" in result.detail
 
 
+def test_the_last_word_of_the_run_before_ends_nothing(follower: BootFollower) -> None:
+    """What a UART still held when the chip was let go is not this boot's end."""
+    budgets = BUDGETS | {"end": 0.3}
+    say(follower, b"\x04")
+    later(lambda: say(follower, BL1_1, BL1_2, VHUK, BL2, RUNTIME), 0.2)
+    result = wait_stages({0: follower}, budgets)[0]
+    assert (result.ok, result.failed_stage) == (False, "end")
+
+
+def test_the_last_word_of_this_run_is_awaited(follower: BootFollower) -> None:
+    """It comes behind what it ends."""
+    say(follower, b"\x04", BL1_1, BL1_2, VHUK, BL2, RUNTIME, b"\x04")
+    assert wait_stages({0: follower}, BUDGETS | {"end": 5})[0].ok
+
+
 def test_second_boot_alone(follower: BootFollower, transcript: Transcript) -> None:
     """A follower that begins at a reset judges nothing that came before it."""
     say(follower, BL1_1, BL1_2, VHUK, BL2, RUNTIME, HALT)
