@@ -70,8 +70,10 @@ class Janitor:
 
     def dismiss(self) -> None:
         """Say that all was cleared up in good order; may be called twice."""
-        if self._process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            with contextlib.suppress(
+                subprocess.TimeoutExpired, OSError
+            ):  # closes it, also if ended
                 self._process.communicate(b"end\n", timeout=_DISMISS_LIMIT)
 
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import pwd
-import tempfile
+import stat
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -51,9 +51,10 @@ class Holder:
 def lock_folder() -> Path:
     """Return the folder of lock files: one for all users and kinds of sessions of this machine."""
     given = os.environ.get("HIL_LOCKS")
-    places = [Path(given)] if given else [Path("/run/lock"), Path(tempfile.gettempdir())]
+    # The same for every user and job: /run/lock is root's alone on Fedora and Arch, TMPDIR is a job's.
+    places = [Path(given)] if given else [Path("/run/lock"), Path("/tmp")]  # noqa: S108
     for folder in places:
-        if os.access(folder, os.W_OK | os.X_OK):
+        if os.access(folder, os.W_OK | os.X_OK) and (given or folder.stat().st_mode & stat.S_IWOTH):
             return folder
     raise DeviceError(
         f"no folder for locks: {', '.join(map(str, places))} cannot be written",
@@ -93,7 +94,7 @@ class BenchLock:
         for resource in self._resources:
             path = _path(resource)
             try:
-                fd = _open(path)
+                fd = lock_file(path)
             except OSError as error:
                 self.close()
                 raise DeviceError(
@@ -136,7 +137,7 @@ def _path(resource: str) -> Path:
     return lock_folder() / f"rse-hil-{name}.lock"
 
 
-def _open(path: Path) -> int:
+def lock_file(path: Path) -> int:
     """Open a lock file, whoever made it."""
     flags = os.O_CLOEXEC | os.O_NOFOLLOW
     while True:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.bench.board_file import BoardFile
+from hil.bench.locks import lock_file
 from hil.bench.placeholders import expand, is_announced
 from hil.errors import DeviceError, HilError
 from hil.targets.mps_settings import MpsSettings
@@ -167,6 +168,12 @@ class Quarantine:
         held = self.held()
         for device in self._devices:
             self._change(device, lambda _: None)
+        if still := self.held():
+            raise DeviceError(
+                f"{still[0].device} stays in quarantine: its file in {self._folder} cannot be removed",
+                operation="quarantine",
+                hint="release it as the user who owns that file, or mend the folder's permissions",
+            )
         return held
 
     def _worse(self, state: DeviceState, *, reason: str, by: str) -> DeviceState:
@@ -203,13 +210,13 @@ class Quarantine:
             elif after != before:
                 with whole_file(path) as stream:
                     stream.write(f"{json.dumps(asdict(after), indent=1)}\n".encode())
+                    os.fchmod(stream.fileno(), 0o666)  # whatever the umask: all users count
         return before, after or DeviceState(device)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(self._folder / "lock", flags, 0o666)
+        fd = lock_file(self._folder / "lock")
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield

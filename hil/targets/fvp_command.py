@@ -19,7 +19,7 @@ _OF_AN_RSE = re.compile(r"\{(id|rse|sysctrl|css)\}")
 _SHOWN_PROBLEMS = 4
 _MANY = 0xFFFF
 #: Parameters, by the end of their names, that open windows: an xterm for each terminal, a display.
-_WINDOWLESS = {"start_telnet": "0", "disable_visualisation": "1"}
+_WINDOWLESS = {"start_telnet": "0", "disable_visualisation": "1", "disable-visualisation": "1"}
 #: Short options of a model that take no value, alone or combined (-IRp).
 _FLAGS = re.compile(r"-[IRApSDPqlh]+")
 

@@ -29,6 +29,10 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _VERSION = re.compile(r"Fast Models [^\r\n]+")
 _ROW = re.compile(r"^\s*[A-Za-z_][\w.\[\]-]*=.*#\s*\(\s*\w+", re.MULTILINE)
 
+_NO_DISPLAY = (
+    "set the model's parameter disable_visualisation, or disable-visualisation, to 1; or run it under "
+    "xvfb-run"
+)
 #: Words in the output of a model that does not start -> what to do; the first that fits counts.
 HINTS = {
     "no space left on device": "make room: the disk of the run's folder is full",
@@ -41,8 +45,8 @@ HINTS = {
     "error while loading shared libraries": "install the library that it names, or put the "
     "model's own folders on LD_LIBRARY_PATH in launcher.env (some packages have "
     "scripts/runtime.sh that says which)",
-    "open display": "set ros.disable_visualisation=1, or run under xvfb-run",
-    "display is not set": "set ros.disable_visualisation=1, or run under xvfb-run",
+    "open display": _NO_DISPLAY,
+    "display is not set": _NO_DISPLAY,
     "exec format error": "the model was built for another architecture than this host",
     "plug-in": "give the path of the plug-in in launcher.args, or put its folder on LD_LIBRARY_PATH in "
     "launcher.env",

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from hil.errors import DeviceError, UsageError
@@ -172,7 +173,8 @@ def entries_of(images: Sequence[PlacedImage], settings: Mapping[str, MpsImage]) 
     """Give each image its name on the drive and its lines in `images.txt`.
 
     Raises:
-        UsageError: a name that is too long, two that are the same, too many images.
+        UsageError: a name that is too long, two that are the same, two that overlap where the
+            controller puts them, too many images.
     """
     unknown = sorted(settings.keys() - {image.name for image in images})
     if unknown:
@@ -194,6 +196,13 @@ def entries_of(images: Sequence[PlacedImage], settings: Mapping[str, MpsImage]) 
                 f"images {other.image.name!r} (RSE {other.image.rse}) and {image.name!r} (RSE "
                 f"{image.rse}) would both be SOFTWARE/{entry.file}; give launcher.images.NAME.name"
             )
+    for one, other in pairwise(sorted(entries.values(), key=_place)):
+        port, end = one.port, int(one.address, 0) + one.image.size
+        if other.port == port and int(other.address, 0) < end:
+            raise UsageError(
+                f"images.txt would put {other.image.name!r} at {other.address}, into "
+                f"{one.image.name!r} ({one.address} to {end - 1:#x}); give launcher.images.NAME.address"
+            )
     if len(entries) > MAX_IMAGES:
         raise UsageError(f"{len(entries)} images; the board's controller loads {MAX_IMAGES}")
     return list(entries.values())
@@ -208,6 +217,10 @@ def images_text(entries: Sequence[Entry]) -> str:
         lines += [f"IMAGE{number}UPDATE: {entry.update}"] if entry.update else []
         lines += [f"IMAGE{number}FILE: \\SOFTWARE\\{entry.file}"]
     return "\r\n".join([*lines, ""])
+
+
+def _place(entry: Entry) -> tuple[int, int]:
+    return (-1 if entry.port is None else entry.port, int(entry.address, 0))
 
 
 def _short(image: PlacedImage) -> str:

@@ -51,6 +51,15 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str | None:
     return f"did you mean {close[0]!r}?" if close else None
 
 
+def check_core(target: Any, wanted: int) -> None:
+    """Refuse a chip without the core of `primary_core`: pyOCD would take its first one instead."""
+    if wanted not in target.cores:
+        found = ", ".join(str(number) for number in sorted(target.cores)) or "none"
+        raise Refusal(
+            f"launcher.options.primary_core: the chip has no core {wanted}; it has {found}"
+        )
+
+
 def check_identity(target: Any, expected: Mapping[str, Any]) -> dict[str, int]:
     """Compare what the chip says about itself with what the board file expects; return it."""
     found = {"dpidr": target.dp.dpidr.idr, "cpuid": target.read32(_CPUID)}

@@ -207,6 +207,7 @@ class Chip:
     def _open_checked(self, session: Any, mode: str) -> None:
         """Open a session and make sure that it is with the right chip, before anything is changed."""
         session.open()
+        guards.check_core(session.target, session.options.get("primary_core"))
         if self._settings["secure_debug"]:
             check_secure(session)
         if mode == "under-reset":

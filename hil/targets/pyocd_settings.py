@@ -24,6 +24,7 @@ OWN_OPTIONS = {
     "fast_program": "fixed: a CRC is no proof of the content",
     "frequency": "use launcher.frequency",
     "hide_programming_progress": "fixed",
+    "keep_unwritten": "use launcher.keep_unwritten",
     "no_config": "fixed: no configuration from outside the board file",
     "pack": "use launcher.pack",
     "project_dir": "fixed",

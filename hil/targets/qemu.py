@@ -90,8 +90,8 @@ class QemuLauncher:
         loaded, boards = [], []
         for rse, device in self._devices.items():
             images = plan.for_rse(rse)
-            if not images:
-                continue
+            if not images and plan.images:
+                continue  # an empty plan starts every machine, with what it has
             began = time.monotonic()
             loaded += device.load(images, binary)
             size = sum(image.size for image in images)
@@ -147,15 +147,21 @@ class QemuLauncher:
 
     def stop(self) -> None:
         """Save the memory that is kept and end every QEMU; may be called twice."""
-        saved = [device.stop() for device in self._devices.values()]
+        saved, failure = [], None
+        for device in self._devices.values():
+            try:
+                saved.append(device.stop())
+            except DeviceError as error:
+                failure = failure or error
         kept, self._kept = self._kept, None
-        if kept is None:
-            return
-        try:
-            if all(saved):
-                kept.keep(self._files())
-        finally:
-            kept.release()
+        if kept is not None:
+            try:
+                if failure is None and all(saved):
+                    kept.keep(self._files())
+            finally:
+                kept.release()
+        if failure is not None:
+            raise failure
 
     def alive(self, rse: int) -> str | None:
         """Return None while the QEMU of an RSE lives, else why not."""

@@ -124,12 +124,14 @@ class QemuDevice:
             qemu.monitor.reset()
 
     def release(self) -> None:
-        """Let the core run.
+        """Let the core run; without an image it stays held, for it would lock up.
 
         Raises:
             DeviceError: QEMU has ended or does not answer.
         """
         qemu = self._lives("release")
+        if not self._images:
+            return
         self._released = True
         try:
             with self._named("release"):
@@ -155,16 +157,25 @@ class QemuDevice:
         qemu, self._qemu = self._qemu, None
         if qemu is None:
             return False
-        saved = False
+        saved, failure = False, None
         try:
             if qemu.dead() is None:
-                with contextlib.suppress(DeviceError):
+                try:
                     qemu.monitor.command("stop")
                     self.nvm.save(qemu.memory)
                     saved = True
+                except DeviceError as error:
+                    failure = error if qemu.dead() is None else None
                 qemu.quit()
         finally:
             qemu.end()
+        if failure is not None and self.nvm.files:
+            raise DeviceError(
+                f"{failure}; the device's memory is as it was saved before, or blank",
+                rse=self.rse,
+                operation="keep memory",
+                hint="make room on the disk of the run's folder, or see why QEMU does not answer",
+            ) from failure
         return saved
 
     def _start(self, binary: Path) -> RunningQemu:

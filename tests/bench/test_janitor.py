@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -69,6 +70,17 @@ def test_it_goes_without_a_trace_when_it_is_dismissed(tmp_path: Path) -> None:
     janitor.dismiss()
     assert not lives(pid)
     assert list(tmp_path.iterdir()) == [tmp_path / "state"]
+
+
+def test_one_that_was_killed_leaves_nothing_open(tmp_path: Path) -> None:
+    """A night's memory shortage is no failure of the tests that ran."""
+    (tmp_path / "state").mkdir()
+    janitor = Janitor(new_mark(), tmp_path / "state", tmp_path / "logs")
+    os.kill(janitor._process.pid, signal.SIGKILL)
+    janitor._process.wait()
+    janitor.dismiss()
+    assert janitor._process.stdin is not None
+    assert janitor._process.stdin.closed
 
 
 def test_it_ends_no_service_of_another_bench(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hil.bench.board_file import load_board
 from hil.bench.doctor import Finding, examine_board
-from hil.bench.locks import BenchLock, holder_of
+from hil.bench.locks import BenchLock, holder_of, lock_folder
 from hil.bench.resources import resources
 from hil.errors import DeviceError
 
@@ -112,6 +113,18 @@ def test_words_of_another_process_are_not_believed(
     assert holder.pid == other.pid
     assert "an old run" not in str(holder)
     assert sys.executable in holder.what
+
+
+def test_the_folder_does_not_depend_on_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /run/lock is root's alone, root does not use it either; TMPDIR is of one job only."""
+    monkeypatch.delenv("HIL_LOCKS")
+    monkeypatch.setenv("TMPDIR", "/var/tmp")
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    modes = {Path("/run/lock"): 0o40755, Path("/tmp"): 0o41777}
+    monkeypatch.setattr(Path, "stat", lambda path: SimpleNamespace(st_mode=modes[path]))
+    assert lock_folder() == Path("/tmp")
+    modes[Path("/run/lock")] = 0o41777
+    assert lock_folder() == Path("/run/lock")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")

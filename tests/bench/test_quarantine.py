@@ -127,6 +127,53 @@ def test_runs_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [text.count('"failures": 240,') for text in texts] == [1, 1]
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+def test_users_of_one_folder_share_what_they_count(tmp_path: Path) -> None:
+    """Whoever made the files, and whatever his umask, another user sees, counts and releases."""
+    file = board(tmp_path).path
+    state = tmp_path / "state"
+    state.mkdir()
+    for folder in (state, *tmp_path.parents, tmp_path):
+        if folder != Path("/") and folder.is_relative_to("/tmp/pytest-of-root"):
+            folder.chmod(0o777)
+    file.chmod(0o644)
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from hil.bench.board_file import load_board; from hil.bench.quarantine import Quarantine\n"
+        "os.umask(0o077)\n"
+        "if sys.argv[3] == 'other': os.setgid(65534); os.setuid(65534)\n"
+        "q = Quarantine(load_board(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+        "if sys.argv[4] == 'fail': q.failed({0: 'x'}, 'r')\n"
+        "if sys.argv[4] == 'release': q.release()\n"
+        "print(len(q.held()))"
+    )
+
+    def act(user: str, what: str) -> str:
+        command = [sys.executable, "-c", script, str(file), str(state), user, what]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert [act("root", "fail"), act("other", "fail"), act("root", "fail")] == ["0", "0", "2"]
+    assert act("other", "look") == "2"
+    assert act("other", "release") == "0"
+    assert act("root", "look") == "0"
+
+
+def test_a_device_that_cannot_be_released_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not said to be free while it is not."""
+    quarantine = Quarantine(board(tmp_path), tmp_path / "state")
+    for _ in range(3):
+        quarantine.failed({0: "x"}, "r")
+    monkeypatch.setattr(Path, "unlink", _refuse)
+    with pytest.raises(DeviceError, match="stays in quarantine"):
+        quarantine.release()
+
+
+def _refuse(*_arguments: object, **_options: object) -> None:
+    raise PermissionError(1, "not yours")
+
+
 def test_where_the_state_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """HIL_STATE first; then the host's folder or the user's own."""
     monkeypatch.setenv("HIL_STATE", str(tmp_path))

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +96,26 @@ def test_a_device_that_is_gone_ends_in_quarantine(doctor: Doctor, tmp_path: Path
         assert status == 0
         assert f"probe {device.probe}: out of quarantine" in told
         assert "quarantine" not in doctor(device, more=more)[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_cancelled_job_is_cleared_up(tmp_path: Path, number: signal.Signals) -> None:
+    """It leaves no process and no file, and its status says which signal it was."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "hil.cli", "doctor", "virtual-fvp-rdv3-cfg2", "--live"]
+    process = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("rse-hil-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert errors == b""
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_board(capsys: pytest.CaptureFixture[str]) -> None:

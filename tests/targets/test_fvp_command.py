@@ -52,6 +52,23 @@ def test_a_parameter_that_names_an_rse_is_given_for_each(monkeypatch: pytest.Mon
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ros.disable_visualisation", "1"),
+        ("mps3_board.visualisation.disable-visualisation", "1"),
+        ("mps3_board.telnetterminal0.start_telnet", "0"),
+    ],
+)
+def test_no_window_opens(name: str, value: str):
+    """Models spell it both ways; a board file may say otherwise."""
+    model = ModelParameters({name: "bool", "ros.other": "bool"})
+    assert fvp_command.parameters(settings(), NAMES, model, {}) == {name: value}
+    opposite = str(1 - int(value))
+    given = settings(parameters={name: opposite})
+    assert fvp_command.parameters(given, NAMES, model, {}) == {name: opposite}
+
+
 def test_optional_parameters_are_given_only_where_the_model_has_them():
     """For names that differ between releases."""
     model = ModelParameters({"socket0.css0.sysctrl.rse.NEW": "int"})

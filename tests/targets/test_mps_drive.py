@@ -71,6 +71,19 @@ def test_it_is_a_launcher(drive: Path) -> None:
     assert contract.capabilities == {"load", "reset", "read-back"}
 
 
+def test_images_that_overlap_are_refused(drive: Path, tmp_path: Path) -> None:
+    """What the controller would write over another image; a preload port has its own addresses."""
+    images = LoadPlan((image(tmp_path, "bl2", b"x" * 0x101), image(tmp_path, "tfm", b"y", 0x40000)))
+    same = {"bl2": {"address": "0x00000000"}, "tfm": {"address": "0x0000_0100"}}
+    with pytest.raises(
+        UsageError, match=r"would put 'tfm' at 0x0000_0100, into 'bl2' \(0x00000000 to"
+    ):
+        launcher(drive, images=same).load(images)
+    assert not list((drive / "SOFTWARE").iterdir())
+    same["tfm"] |= {"port": 1}
+    launcher(drive, images=same).load(images)
+
+
 def test_images_and_their_list_are_copied(drive: Path, plan: LoadPlan) -> None:
     """Each image is a file in SOFTWARE, images.txt names them, and nothing reboots yet."""
     told: list[LoadProgress] = []
@@ -207,7 +220,7 @@ def test_names_that_do_not_fit_the_drive(
     drive: Path, tmp_path: Path, names: list[str], said: str
 ) -> None:
     """They are mistakes of the board file, found before anything is copied."""
-    plan = LoadPlan(tuple(image(tmp_path, name, name.encode()) for name in names))
+    plan = LoadPlan(tuple(image(tmp_path, m, m.encode(), n << 12) for n, m in enumerate(names)))
     with pytest.raises(UsageError, match=said):
         launcher(drive).load(plan)
     assert list((drive / "SOFTWARE").iterdir()) == []

@@ -240,6 +240,7 @@ def test_exceptions_are_explained(error: BaseException, said: str, hint: str | N
         ({"reset_type": "core"}, "'system' or 'nreset'"),
         ({"options": {"connect_mode": "halt"}}, r"use launcher\.connect_mode"),
         ({"options": {"auto_unlock": True}}, "unlocking erases the device"),
+        ({"options": {"keep_unwritten": True}}, r"use launcher\.keep_unwritten"),
         ({"timeouts": {"open": 0}}, "greater than 0"),
     ],
 )
@@ -247,6 +248,14 @@ def test_wrong_settings_say_what_is_expected(changes: dict[str, Any], said: str)
     """Mistakes in the board file are found when it is read."""
     with pytest.raises(ValidationError, match=said):
         PyocdSettings.model_validate({"kind": "pyocd", "target": "rse_virtual", **changes})
+
+
+def test_a_core_that_is_not_there_is_refused() -> None:
+    """PyOCD would take the first one in silence."""
+    target = SimpleNamespace(cores={0: object(), 2: object()})
+    guards.check_core(target, 2)
+    with pytest.raises(Refusal, match="the chip has no core 7; it has 0, 2"):
+        guards.check_core(target, 7)
 
 
 def test_paths_do_not_depend_on_the_working_directory() -> None:

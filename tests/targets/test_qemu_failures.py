@@ -27,6 +27,7 @@ from qemu_lab import (
 )
 
 from hil.errors import DeviceError, HilError
+from hil.targets.load import LoadPlan
 from hil.targets.qemu_preflight import preflight
 from hil.targets.qemu_process import QemuProcess
 from hil.uart.waiting import FirmwareEnded
@@ -141,6 +142,33 @@ def test_a_killed_qemu_is_told_and_comes_back(tmp_path: Path) -> None:
             lab.launcher.hold(0)
         lab.launcher.reset()
         console.expect_exact(END)
+        assert lab.launcher.alive(0) is None
+
+
+@needs_qemu
+@pytest.mark.parametrize("when", ["load", "stop"])
+def test_memory_that_cannot_be_kept_is_told(tmp_path: Path, when: str) -> None:
+    """Else a rollback test would go on with older counters than the device's."""
+    with QemuLab(tmp_path, nvm=COUNTERS) as lab:
+        lab.boot()
+        lab.counters("count")
+        lab.launcher.load(plan(placed(FIRMWARE)))
+        [kept] = tmp_path.rglob("nvm-*.img")
+        kept.unlink()
+        kept.mkdir()
+        with pytest.raises(
+            DeviceError, match=r"keep memory: .*the device's memory is as it was saved"
+        ):
+            lab.launcher.load(plan(placed(FIRMWARE))) if when == "load" else lab.launcher.stop()
+        assert not processes_in(tmp_path)
+
+
+@needs_qemu
+def test_a_machine_without_images_starts(tmp_path: Path) -> None:
+    """`hil doctor --live` loads nothing: it only looks at whether the device and its UARTs are there."""
+    with QemuLab(tmp_path) as lab:
+        lab.launcher.load(LoadPlan(()))
+        lab.launcher.start(lab.open)
         assert lab.launcher.alive(0) is None
 
 
