@@ -51,6 +51,8 @@ class Devices:
         self.loads: list[LoadPlan] = []
         self.flash: dict[tuple[int, int], bytes] = {}
         self.boots = 0
+        #: Boots of which the journal says that images are damaged.
+        self.damaged: set[int] = set()
         self.load(self.plan)
 
     def load(self, plan: LoadPlan) -> None:
@@ -60,8 +62,14 @@ class Devices:
             assert hashlib.sha256(data).hexdigest() == image.sha256
             self.flash[image.rse, image.address] = data
 
+    def tell(self, kind: str, *, cases: list[str]) -> None:
+        assert kind == "damaged images"
+        assert cases
+        self.damaged.add(self.boots + 1)
+
     def reset(self) -> SystemBoot:
         self.boots += 1
+        assert self.boots in self.damaged
         return SystemBoot(self.boots, {}, 0.0)
 
 
