@@ -80,9 +80,9 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
     Raises:
         UsageError: the board's platform is not known.
     """
-    files = TreeFiles((tree.root, tree.host) if tree else ())
+    layout = platform_of(file.board)
+    files = TreeFiles((tree.root, tree.host) if tree else (), layout)
     board = _with_tree(file.board, tree, files)
-    layout = platform_of(board)
     images: list[PlacedImage] = []
     problems: list[str] = []
     for spec in board.images:
@@ -166,6 +166,10 @@ def _with_tree(board: Board, tree: Tree | None, files: TreeFiles) -> Board:
 
         filled = with_paths(spec, one)
         if filled.file is None or "{id}" not in filled.file.name:
+            for rse in filled.targets(board.rse_ids) if filled.memory == "ram" else ():
+                given = filled.file or (filled.files or {}).get(rse)
+                if given is not None:
+                    files.judge_message(given, spec.name, rse)
             return filled
         own = files.messages(filled.file, spec.name, spec.targets(board.rse_ids))
         return filled.model_copy(update={"file": None, "files": own}) if own else filled

@@ -17,7 +17,9 @@ from hil.images.files import read_bounded
 from hil.images.found_image import FoundImage
 from hil.images.image_roles import Role
 from hil.images.plan import SYNONYMS
+from hil.images.platforms import Platform
 from hil.images.recognise import recognise
+from hil.images.role_check import RoleCheck, is_sure, wrong_message
 from hil.images.stale import check_file
 
 #: What the content of a file must be, by the name of a board's image or of a package's.
@@ -34,14 +36,16 @@ _ROLES: dict[str, Role] = {
     "lcp": Role.LCP,
     "ap_bl1": Role.AP_BL1,
     "rse-ap-bl1": Role.AP_BL1,
+    "ap_bl2": Role.AP_BL2,
+    "si_cl0": Role.SI_CL0,
+    "si_cl1": Role.SI_CL1,
+    "si_cl2": Role.SI_CL2,
 }
 #: In a package with the table the image itself is encrypted, and executes in place.
 _IN_PLACE = {
     ("rse-s", "rse-sic-tables-s"): Role.S_ENCRYPTED,
     ("rse-ns", "rse-sic-tables-ns"): Role.NS_ENCRYPTED,
 }
-_ENCRYPTED = frozenset(_IN_PLACE.values())
-_SURE = frozenset(_ROLES.values()) | _ENCRYPTED
 #: Of a provisioning message, by a word in its file's name; the last one is that of any other name.
 _MESSAGES = (("combined", Role.COMBINED_MESSAGE), ("cm", Role.CM_MESSAGE), ("dm", Role.DM_MESSAGE),
              ("", Role.COMBINED_MESSAGE))  # fmt: skip
@@ -53,14 +57,16 @@ class TreeFiles:
 
     Args:
         folders: Of the build tree and of the host's images; nothing else is searched or judged.
+        platform: Of the board; decides which image of the host is which, and how BL2 is signed.
 
     Attributes:
         notes: What was taken under another name, one sentence each.
         problems: Files whose content is not what it should be, one sentence each.
     """
 
-    def __init__(self, folders: tuple[Path, ...]) -> None:
+    def __init__(self, folders: tuple[Path, ...], platform: Platform | None = None) -> None:
         self._folders = folders
+        self._check = RoleCheck(platform)
         self.notes: list[str] = []
         self.problems: list[str] = []
 
@@ -74,18 +80,19 @@ class TreeFiles:
         """
         role = _ROLES.get(name.removesuffix("_secondary"))
         role = next((_IN_PLACE[name, n] for n in beside if (name, n) in _IN_PLACE), role)
-        inside = any(path.is_relative_to(folder) for folder in self._folders)
+        inside = self._has(path)
         # A name with {id} is of several files.
         if role is None or not inside or "{id}" in path.name:
             return path
         if path.exists():
             self._judge(path, role, name)
             return path
-        found = [each for tree in self._trees for each in tree.of(role) if _is_sure(each)]
+        found = [each for each in self._images if each.role is role and is_sure(each)]
         if len(found) == 1:
             why = f"{path.name} is missing, {found[0].path} is {role} ({found[0].told_by})"
             self.notes.append(f"{name}: {why}")
             self.problems += check_file(found[0].path, path.name, path.parent)
+            self._judge(found[0].path, role, name)
             return found[0].path
         self._doubt(path, name, found)
         return path
@@ -98,9 +105,7 @@ class TreeFiles:
             name: The image's in the board file.
             rses: Ids of those that get one.
         """
-        inside = any(path.is_relative_to(folder) for folder in self._folders)
-        words = f"{name} {path.name}".lower()
-        if not inside or not any(word in words for word in _MESSAGE_NAMES):
+        if not self._is_message(path, name):
             return None
         role = next(role for word, role in _MESSAGES if word in path.name.lower())
         given = {rse: Path(str(path).replace("{id}", str(rse))) for rse in rses}
@@ -110,12 +115,13 @@ class TreeFiles:
     def _message(self, path: Path, name: str, role: Role, rse: int) -> Path:
         """Return the message of one RSE: the named file, or the only one there is for this id."""
         if path.exists():
-            self._judge_message(path, name, rse)
+            self._note_message(path, name, rse)
             return path
-        found = [each for tree in self._trees for each in tree.of(role) if each.rse_id == rse]
+        found = [each for each in self._images if each.role is role and each.rse_id == rse]
         if len(found) == 1:
             why = f"{found[0].path} is the {role} with the id {rse}"
             self.notes.append(f"{name}: {path.name} is missing, {why}")
+            self._note_message(found[0].path, name, rse)
             return found[0].path
         self._doubt(path, name, found)
         return path
@@ -128,33 +134,41 @@ class TreeFiles:
                 f"{path}: image {name!r}: no such file, and which of these is meant? {names}"
             )
 
-    def _judge_message(self, path: Path, name: str, rse: int) -> None:
+    def _has(self, path: Path) -> bool:
+        return any(path.is_relative_to(folder) for folder in self._folders)
+
+    def _is_message(self, path: Path, name: str) -> bool:
+        """Return whether a file in the folders is called as a provisioning message."""
+        words = f"{name} {path.name}".lower()
+        return self._has(path) and any(word in words for word in _MESSAGE_NAMES)
+
+    def judge_message(self, path: Path, name: str, rse: int) -> None:
+        """Note what is wrong with a file that is called as the message of an RSE."""
+        if path.exists() and self._is_message(path, name):
+            self._note_message(path, name, rse)
+
+    def _note_message(self, path: Path, name: str, rse: int) -> None:
         try:
             found = recognise(path, read_bounded(path))
         except ImageError:
             return
-        if found is not None and found.rse_id not in (None, rse):
-            self.problems.append(
-                f"{path}: image {name!r}: expected the message of RSE {rse}, it gives the id "
-                f"{found.rse_id}"
-            )
+        if problem := wrong_message(found, rse):
+            self.problems.append(f"{path}: image {name!r}: {problem}")
 
     def _judge(self, path: Path, role: Role, name: str) -> None:
         """Note what is wrong with a file that is there under its name."""
         try:
-            found = recognise(path, read_bounded(path))
+            data = read_bounded(path)
+            found = recognise(path, data)
         except ImageError:
-            # Reading it for the plan says so too.
+            # Reading it for the plan says so too, as it does of an empty file.
             return
-        if found is None:
-            return
-        damage = [text for text in found.remarks if text.startswith("DAMAGED")]
-        if damage:
-            self.problems.append(f"{path}: image {name!r}: {damage[0]}")
-        elif role not in _ENCRYPTED and found.role is not role and _is_sure(found):
-            self.problems.append(
-                f"{path}: image {name!r}: expected {role}, it is {found.role} ({found.told_by})"
-            )
+        if data and (problem := self._check.wrong(path, data, found, role)):
+            self.problems.append(f"{path}: image {name!r}: {problem}")
+
+    @cached_property
+    def _images(self) -> list[FoundImage]:
+        return [self._check.told(image) for tree in self._trees for image in tree.images]
 
     @cached_property
     def _trees(self) -> list[BuildTree]:
@@ -164,9 +178,3 @@ class TreeFiles:
             if not any(folder != f and folder.is_relative_to(f) for f in self._folders)
         ]
         return [read_tree(folder) for folder in outer if folder.is_dir()]
-
-
-def _is_sure(image: FoundImage) -> bool:
-    """Return whether content tells the role, and it is one that boots."""
-    boots = image.mcuboot is not None or image.bl2 is not None or image.role in _ENCRYPTED
-    return boots and image.role in _SURE and image.told_by != "its name only"

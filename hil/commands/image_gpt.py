@@ -99,11 +99,14 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _create(options: argparse.Namespace) -> int:
+    from hil.errors import UsageError
     from hil.images.content import open_content
     from hil.images.gpt import parse_gpt
-    from hil.images.gpt_write import NewTable, patch
+    from hil.images.gpt_write import MAX_DISK, NewTable, patch
     from hil.images.output import new_file
 
+    if options.size > MAX_DISK:
+        raise UsageError(f"--size: expected at most {MAX_DISK:#x} bytes, got {options.size:#x}")
     sector = options.sector_size or 512
     sectors = options.size // sector
     seed = f"{sector} {sectors} {options.partition}"
@@ -177,7 +180,7 @@ def _patch(options: argparse.Namespace) -> int:
 def _mend(options: argparse.Namespace) -> int:
     from hil.images.content import open_content
     from hil.images.gpt import parse_gpt
-    from hil.images.gpt_write import mend
+    from hil.images.gpt_write import has_mbr, mend
     from hil.images.output import new_file
 
     target = options.out or options.image
@@ -185,6 +188,8 @@ def _mend(options: argparse.Namespace) -> int:
         gpt = parse_gpt(content, options.sector_size)
         for problem in gpt.problems:
             print(f"mended: {problem}")
+        if not has_mbr(content):
+            print(f"mended: {options.image}: no MBR in the first sector")
         with new_file(target) as output:
             output.copy(0, content)
             mend(output, gpt)

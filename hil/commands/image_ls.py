@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from hil.commands.image_values import printable
 from hil.commands.options import Commands
 from hil.commands.table import table, terminal_width
 
@@ -38,24 +39,28 @@ def _ls(options: argparse.Namespace) -> int:
 
     tree = read_tree(options.folder)
     print(json.dumps(_as_json(tree), indent=2) if options.json else _table(tree))
-    damaged = any(remark.startswith("DAMAGED") for i in tree.images for remark in i.remarks)
+    damaged = any(image.damage for image in tree.images)
     return 1 if tree.findings or damaged or not tree.images else 0
 
 
 def _table(tree: BuildTree) -> str:
-    if not tree.images:
-        return f"no image among the {tree.files} files in {tree.folder}"
     width = terminal_width()
-    lines = table([_HEADINGS, *(_row(image, tree.folder) for image in tree.images)], width)
-    warnings = [f"! {finding}" for finding in tree.findings]
+    lines = [printable(f"no image among the {tree.files} files in {tree.folder}")]
+    if tree.images:
+        rows = (tuple(map(printable, _row(image, tree.folder))) for image in tree.images)
+        lines = table([_HEADINGS, *rows], width)
+    warnings = [f"! {printable(finding)}" for finding in tree.findings]
     if width:
         warnings = [line for each in warnings for line in wrap(each, width, subsequent_indent="  ")]
     return "\n".join([*lines, *([""] if warnings else []), *warnings])
 
 
 def _row(image: FoundImage, folder: Path) -> tuple[str, ...]:
+    from hil.images.image_roles import Role
+
     counter = "-" if image.security_counter is None else str(image.security_counter)
-    told = [f"told by {image.told_by}"] if image.told_by == "its name only" else []
+    unsure = image.told_by == "its name only" or image.role is Role.HOST
+    told = [f"told by {image.told_by}"] if unsure else []
     return (
         str(image.role),
         _below(image.path, folder),

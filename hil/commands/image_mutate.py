@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ def add(actions: Commands) -> None:
 def _mutate(options: argparse.Namespace) -> int:
     from hil.errors import UsageError
     from hil.images.files import read_bounded, write_atomically
+    from hil.images.mutant_rules import Loader
     from hil.images.mutants import CATALOGUE
     from hil.images.mutations import Material, NotApplicableError
     from hil.images.signing_key import SigningKey
@@ -51,6 +53,8 @@ def _mutate(options: argparse.Namespace) -> int:
     generation = release_for(options.release).generation
     data = read_bounded(options.image)
     kind, readers = _kind_of(options.image, data)
+    if Loader.BUILTIN_BL2 in readers and (note := _of_another_release(data, generation)):
+        print(f"note: {note}; --release says which BL2 is meant", file=sys.stderr)
     key = SigningKey.load(options.key) if options.key else None
     other = read_bounded(options.other) if options.other else None
     material = Material(data, key, other)
@@ -100,6 +104,19 @@ def _kind_of(path: Path, data: bytes) -> tuple[Kind, list[Loader]]:
     if found is not None and found.role is Role.FIP:
         return Kind.FIP, [Loader.FIP_BL1_2, Loader.FIP_BL1_2_FOUND, Loader.FIP_BL2]
     raise ImageError("is neither MCUboot nor BL2 image, message, FIP nor GPT", path=path)
+
+
+def _of_another_release(data: bytes, generation: str) -> str | None:
+    """Return why no BL2 of a release with built-in keys takes an image, None if one may."""
+    from hil.images.mcuboot import parse_image
+    from hil.images.mcuboot_tlvs import KEYHASH, KEYID
+
+    image = parse_image(data)
+    if generation == "2.3" and image.all(KEYHASH) and not image.all(KEYID):
+        return "the image names its key by KEYHASH, as 2.1 and 2.2 do; BL2 of 2.3 wants a KEYID"
+    if generation != "2.3" and image.all(KEYID) and not image.all(KEYHASH):
+        return f"the image names its key by KEYID, as 2.3 does; BL2 of {generation} wants a KEYHASH"
+    return None
 
 
 def _chosen(names: list[str]) -> list[Mutant]:

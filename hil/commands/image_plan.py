@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hil.commands.image_values import printable
 from hil.commands.options import Commands, add_boards_folder
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def _plan(options: argparse.Namespace) -> int:
         print(f"{file.board.name}: TF-M {file.board.release}, {file.board.launcher.kind}, {where}")
         print(table(plan, Path(cache)))
     for note in plan.notes:
-        print(f"taken by content: {note}")
+        print(f"taken by content: {printable(note)}")
     for problem in plan.problems:
-        print(problem, file=sys.stderr)
+        print(printable(problem), file=sys.stderr)
     return 1 if plan.problems else 0
 
 
@@ -109,8 +110,9 @@ def table(plan: Plan, built: Path) -> str:
         ("-", "-", "-", "-", "-", "parameter", "-", str(each.path), f"-C {each.parameter}=...")
         for each in plan.parameters
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    plain = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in plain) for column in range(len(plain[0]) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in rows
+        for row in plain
     )

@@ -74,7 +74,7 @@ def _profiles() -> str:
     from hil.images.sign_profiles import SIGN_PROFILES
 
     return "\n".join(
-        f"{p.name:<12} header {p.header_size:#06x}  slot {p.slot_size:#x}  "
+        f"{p.name:<13} header {p.header_size:#06x}  slot {p.slot_size:#8x}  "
         f"load {p.load_address:#x}  {p.what}"
         for p in SIGN_PROFILES
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values on the command line of `hil image`: sizes, UUIDs, and lists like `uuid=...,file=...`."""
+"""Values on the command line of `hil image`: sizes, UUIDs, lists like `uuid=...,file=...`, names."""
 
 from __future__ import annotations
 
@@ -38,3 +38,8 @@ def fields(text: str, *names: str) -> dict[str, str]:
             )
         found[name] = value
     return found
+
+
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: names of files may hold any character."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

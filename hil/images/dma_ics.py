@@ -37,28 +37,38 @@ def find_sequence(data: bytes) -> Sequence | None:
     if not 16 <= len(data) <= MAX_SIZE or len(data) % _WORD.size:
         return None
     for sequence, base, start in _PLACES:
-        if _commands(data, base, start) >= _MIN_COMMANDS:
+        if _commands(data, base, start)[0] >= _MIN_COMMANDS:
             return sequence
     return None
 
 
-def _commands(data: bytes, base: int, start: int) -> int:
-    """Return how many descriptors follow one another, 0 if one does not fit."""
-    at, count = start, 0
+def sequence_end(data: bytes) -> int:
+    """Return the bytes up to the end of the last descriptor of the ROM's sequence, 0 if it is none.
+
+    Args:
+        data: From the first descriptor on; more may follow the sequence.
+    """
+    sequence, base, start = _PLACES[0]
+    return _commands(data, base, start)[1] if find_sequence(data) is sequence else 0
+
+
+def _commands(data: bytes, base: int, start: int) -> tuple[int, int]:
+    """Return how many descriptors follow one another and where they end, 0 if one does not fit."""
+    at, count, end = start, 0, 0
     seen = set()
     while at not in seen:
         seen.add(at)
         if at + _WORD.size > len(data):
-            return 0
+            return 0, 0
         (header,) = _WORD.unpack_from(data, at)
         size = _WORD.size * (1 + (header & _REGISTERS).bit_count())
         if header & _UNUSED or size == _WORD.size or at + size > len(data):
-            return 0
-        count += 1
+            return 0, 0
+        count, end = count + 1, max(end, at + size)
         (link,) = _WORD.unpack_from(data, at + size - _WORD.size)
         if not header & _LINK or not link & 1:
             break
         at = (link & ~1) - base
         if at % _WORD.size or not 0 <= at < len(data):
             break  # goes on in the other memory
-    return count
+    return count, end

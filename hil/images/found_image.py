@@ -15,6 +15,13 @@ from hil.images.message_values import MessageValues
 from hil.images.provisioning import ProvisioningMessage
 from hil.images.sic_table import SicTable
 
+_DAMAGED = "DAMAGED"
+#: What is wrong with an image whose structure is sound.
+HASH_WRONG = "its hash is wrong"
+SIGNATURE_WRONG = "its signature is wrong"
+NO_SIGNATURE = "it has no signature"
+_NO_BOOT = (_DAMAGED, HASH_WRONG, SIGNATURE_WRONG, NO_SIGNATURE)
+
 
 @dataclass(frozen=True)
 class FoundImage:
@@ -40,10 +47,19 @@ class FoundImage:
     #: SHA-256 of the payload of a MCUboot image.
     payload_sha256: str | None = None
 
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """Those remarks for which no boot takes it, whatever it is for."""
+        return tuple(text for text in self.remarks if text.startswith(_NO_BOOT))
+
 
 def damaged_image(path: Path, data: bytes, role: Role, error: ImageError) -> FoundImage:
     """Return a file that is damaged: its role, and in its remarks what is wrong."""
-    place = str(ImageError("", path=path))
-    text = str(error).replace(place.removesuffix(": "), "").lstrip(": +")
     digest = hashlib.sha256(data).hexdigest()
-    return FoundImage(path, role, len(data), digest, "its magic", remarks=(f"DAMAGED: {text}",))
+    return FoundImage(path, role, len(data), digest, "its magic", remarks=(damage(path, error),))
+
+
+def damage(path: Path, error: ImageError) -> str:
+    """Return the remark on what is wrong in a file; the file itself need not be named."""
+    place = str(ImageError("", path=path))
+    return f"{_DAMAGED}: {str(error).replace(place.removesuffix(': '), '').lstrip(': +')}"

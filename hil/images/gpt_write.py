@@ -24,7 +24,10 @@ from hil.images.gpt_format import (
 )
 from hil.images.output import Output
 
+#: Bytes; flashes of hosts have up to 256 MiB, and the digest of what is written reads all of it.
+MAX_DISK = 1 << 30
 ENTRY_COUNT = 128
+_MBR_SIZE, _MBR_RECORDS, _MBR_END = 512, 446, b"\x55\xaa"
 #: Type of a partition of which nothing else is said: Linux file system, as sgdisk's 8300.
 DEFAULT_TYPE = UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 
@@ -120,7 +123,7 @@ def protective_mbr(sectors: int) -> bytes:
     end = chs if cylinder < 1024 else b"\xff\xff\xff"
     size = min(last, 0xFFFFFFFF)
     record = struct.pack("<B3sB3sII", 0, b"\x00\x02\x00", 0xEE, end, 1, size)
-    return bytes(446) + record + bytes(48) + b"\x55\xaa"
+    return bytes(_MBR_RECORDS) + record + bytes(48) + _MBR_END
 
 
 def patch(output: Output, gpt: Gpt, name: str, data: Content, *, keep_rest: bool = False) -> None:
@@ -148,10 +151,16 @@ def patch(output: Output, gpt: Gpt, name: str, data: Content, *, keep_rest: bool
         output.fill(part.offset + data.size, part.offset + part.size, 0)
 
 
+def has_mbr(content: Content) -> bool:
+    """Return whether the first sector is a MBR, protective or of somebody's own."""
+    return content.read(0, _MBR_SIZE, "MBR").endswith(_MBR_END)
+
+
 def mend(output: Output, gpt: Gpt) -> None:
     """Write both copies anew from the one that is sound; partitions stay as they are.
 
-    The second copy goes to the last sector, also where the image has grown.
+    The second copy goes to the last sector, also where the image has grown. Where there is no MBR
+    a protective one is written; code in front of it stays, an erased sector (FF) does not.
 
     Raises:
         ImageError: the image has no room for the second copy behind its partitions.
@@ -180,6 +189,12 @@ def mend(output: Output, gpt: Gpt) -> None:
         header.entry_count, header.entry_size, zlib.crc32(entries), HEADER.size,
     )  # fmt: skip
     _write_copies(output, size, copy, entries)
+    if not has_mbr(gpt.content):
+        mbr = protective_mbr(last + 1)
+        erased = not gpt.content.read(0, size, "MBR").strip(b"\xff")
+        if erased:
+            output.write(0, bytes(size))
+        output.write(_MBR_RECORDS, mbr[_MBR_RECORDS:])
 
 
 def _write_copies(output: Output, size: int, header: GptHeader, entries: bytes) -> None:

@@ -2,8 +2,8 @@
 """What a file of a build is for: the roles, and what tells them apart.
 
 Content decides where it can; names differ from release to release and only help where nothing else
-does. Source: TF-M 2.1 to 2.3.1 build outputs; neoverse_rd flash_layout.h and host_atu_base_address.h
-for the load addresses; platform/ext/target/arm/rse readme for those of tc.
+does. Source: TF-M 2.1 to 2.3.1 build outputs; flash_layout.h and host_atu_base_address.h of
+neoverse_rd and automotive_rd for the load addresses, in which 2.2.2 and 2.3.1 agree.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ class Role(StrEnum):
     MCP = "MCP"
     LCP = "LCP"
     AP_BL1 = "AP BL1"
+    AP_BL2 = "AP BL2"
+    SI_CL0 = "SI CL0"
+    SI_CL1 = "SI CL1"
+    SI_CL2 = "SI CL2"
     HOST = "host image"
     CM_MESSAGE = "CM message"
     DM_MESSAGE = "DM message"
@@ -54,17 +58,44 @@ class Role(StrEnum):
 #: In the order in which `hil image ls` shows them.
 ORDER = {role: number for number, role in enumerate(Role)}
 
-#: Load address -> role on rdv3: host images with a header of 0x400 bytes in a window of 0x2000,
-#: TF-M at the end of VM1 (2.3) or the beginning of VM0 (2.2).
+#: Load address -> role of TF-M's own images: at the end of VM1 (2.3: rdv3 and rdv3r1, then rd1ae) or
+#: at the beginning of VM0 (2.2).
 LOAD_ADDRESSES = {
     0x3109F400: Role.S,
+    0x310BF400: Role.S,
     0x31000000: Role.S,
     0x3103F400: Role.NS,
+    0x3105F400: Role.NS,
     0x310A0000: Role.NS,
-    0x70001C00: Role.SCP,
-    0x70083C00: Role.MCP,
-    0x70105C00: Role.LCP,
-    0x70117C00: Role.AP_BL1,
+}
+#: Where BL2 of a platform loads the images of the host: each behind the one before it, with a
+#: header of 0x400 bytes at the end of a window of 0x2000, so that the sizes of a platform's slots
+#: decide. On rdv3r1 (host_nrd4) a page for registers comes first.
+HOST_ADDRESSES: dict[str, dict[Role, int]] = {
+    "rdv3": {
+        Role.SCP: 0x70001C00,
+        Role.MCP: 0x70083C00,
+        Role.LCP: 0x70105C00,
+        Role.AP_BL1: 0x70117C00,
+    },
+    "rdv3r1": {
+        Role.SCP: 0x70003C00,
+        Role.MCP: 0x70105C00,
+        Role.LCP: 0x70187C00,
+        Role.AP_BL1: 0x70199C00,
+    },
+    "rd1ae": {
+        Role.SCP: 0x70001C00,
+        Role.AP_BL2: 0x70083C00,
+        Role.SI_CL0: 0x70105C00,
+        Role.SI_CL1: 0x70307C00,
+        Role.SI_CL2: 0x70709C00,
+    },
+    "css-aspen": {
+        Role.AP_BL2: 0x70001C00,
+        Role.SI_CL0: 0x70083C00,
+        Role.SI_CL1: 0x70185C00,
+    },
 }
 #: What the RSE sees of the host; images that are loaded there are no TF-M images.
 HOST_WINDOW = range(0x70000000, 0x80000000)
@@ -86,6 +117,10 @@ _NAMES: tuple[tuple[str, Role], ...] = (
     (r"scp", Role.SCP),
     (r"mcp", Role.MCP),
     (r"lcp", Role.LCP),
+    (r"ap[_-]?bl2", Role.AP_BL2),
+    (r"si[_-]?cl0", Role.SI_CL0),
+    (r"si[_-]?cl1", Role.SI_CL1),
+    (r"si[_-]?cl2", Role.SI_CL2),
     (r"ap[_-]?bl1|(?:^|[_-])ap(?:[_.-]|$)", Role.AP_BL1),
     (r"bl2", Role.BL2),
     (r"tfm_ns|(?:^|[_-])ns(?:[_.-]|$)", Role.NS),
@@ -94,10 +129,10 @@ _NAMES: tuple[tuple[str, Role], ...] = (
 )
 #: Role of a signed image -> role of its file without header and signature.
 _CODE = {Role.BL2: Role.BL2_CODE, Role.S: Role.S_CODE, Role.NS: Role.NS_CODE}
+#: Roles of images that run on the host.
+HOST_ROLES = frozenset(role for roles in HOST_ADDRESSES.values() for role in roles)
 #: Roles of files that are MCUboot images.
-MCUBOOT_ROLES = frozenset(
-    {Role.S, Role.NS, Role.SIC_S, Role.SIC_NS, Role.SCP, Role.MCP, Role.LCP, Role.AP_BL1}
-)
+MCUBOOT_ROLES = frozenset({Role.S, Role.NS, Role.SIC_S, Role.SIC_NS}) | HOST_ROLES
 
 
 def role_of_name(name: str, *, signed: bool) -> Role | None:
@@ -118,14 +153,53 @@ def role_of_image(image: McubootImage, name: str, *, sic_table: bool) -> tuple[R
     """
     role, why = _evidence(image)
     named = role_of_name(name, signed=True)
+    if role is None and (here := _host_roles(image)):
+        role, why = _of_host(image, here, named)
     if role is None:
         role, why = (named, "its name only") if named in MCUBOOT_ROLES else (None, "")
     if sic_table:
         is_ns = role in (Role.NS, Role.SIC_NS) or named is Role.SIC_NS
         return (Role.SIC_NS if is_ns else Role.SIC_S), "its payload is a table of page hashes"
     if role is None and image.ram_load and image.load_address in HOST_WINDOW:
-        return Role.HOST, f"load address {image.load_address:#x} is in the host window"
+        return Role.HOST, f"load address {image.load_address:#x} in the host window"
     return role or Role.MCUBOOT, why
+
+
+def role_on(platform: str, image: McubootImage) -> tuple[Role, str] | None:
+    """Return the role of an image of the host on a platform and what tells it.
+
+    An address that only other platforms use makes it some host image. None: it is no image of the
+    host, or where the platform has those is not known.
+    """
+    addresses = HOST_ADDRESSES.get(platform)
+    if addresses is None or not image.ram_load or image.load_address not in HOST_WINDOW:
+        return None
+    role = next((r for r, at in addresses.items() if at == image.load_address), Role.HOST)
+    none = "" if role in addresses else ", where it has none"
+    return role, f"load address {image.load_address:#x} on {platform}{none}"
+
+
+def _host_roles(image: McubootImage) -> list[Role]:
+    """Return what platforms load to the address of an image, in the order of `Role`."""
+    if not image.ram_load:
+        return []
+    found = {
+        role
+        for addresses in HOST_ADDRESSES.values()
+        for role, address in addresses.items()
+        if address == image.load_address
+    }
+    return sorted(found, key=lambda role: ORDER[role])
+
+
+def _of_host(image: McubootImage, here: list[Role], named: Role | None) -> tuple[Role, str]:
+    """Tell by the address, and by the name where platforms use an address for different images."""
+    why = f"load address {image.load_address:#x}"
+    if len(here) == 1:
+        return here[0], why
+    if named in here:
+        return named, f"{why} and its name"
+    return Role.HOST, f"{why}: {' or '.join(here)}, depending on the platform"
 
 
 def _evidence(image: McubootImage) -> tuple[Role | None, str]:

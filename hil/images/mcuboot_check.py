@@ -7,17 +7,13 @@ and knows the other signature types that TF-M's platforms use.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, HashAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
-    load_der_public_key,
     load_pem_private_key,
     load_pem_public_key,
 )
@@ -25,22 +21,40 @@ from cryptography.hazmat.primitives.serialization import (
 from hil.errors import ImageError
 from hil.images.development_keys import development_key
 from hil.images.mcuboot import McubootImage
+from hil.images.mcuboot_signatures import (
+    Digests,
+    is_key,
+    is_signed,
+    key_naming,
+    named_keys,
+    names_of,
+    verifies,
+)
 from hil.images.mcuboot_tlvs import (
     FLAG_ENCRYPTED,
     FLAG_RAM_LOAD,
     HASHES,
     KEYHASH,
+    KEYID,
     PUBKEY,
     SEC_CNT,
-    SIGNATURES,
+    SIG_PURE,
 )
 
 #: What ends a slot whose image is to be tried, and the byte in the trailer that confirms it.
 TRAILER_MAGIC = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
 #: The confirmation stands this far before the end of the slot for writes of up to 8 bytes.
 _IMAGE_OK_FROM_END = len(TRAILER_MAGIC) + 8
-_RSA_SALT = 32
-_MAX_SIGNATURES = 8
+#: What an image has that does not hold the public key, by the TLV that names it.
+_HOLDS = {
+    KEYHASH: "the image holds only the hash of its key",
+    KEYID: "the image holds only the number of its key",
+    None: "the image names no key",
+}
+_CLEAR = (
+    "in the clear though flagged as encrypted (imgtool --clear): where images are loaded to RAM, "
+    "BL2 decrypts what is not encrypted and refuses it"
+)
 
 
 class Check(StrEnum):
@@ -87,9 +101,17 @@ def check_image(data: bytes, image: McubootImage, key: bytes | None = None) -> I
     Raises:
         ImageError: the key file holds no key.
     """
-    public = None if key is None else public_key(key)
-    hashed, (signature, by) = _hash(data, image), _signature(data, image, public)
-    return ImageCheck(hashed, signature, by, tuple(_warnings(data, image)))
+    public, digests = None if key is None else public_key(key), Digests(data, image)
+    hashed = _hash(image, digests)
+    warnings = _warnings(data, image)
+    if image.flags & FLAG_ENCRYPTED:
+        # Hash and signature are of the clear image, which imgtool --clear writes with the flag set.
+        if hashed is not Check.GOOD:
+            by = "the image is encrypted; check the clear one"
+            return ImageCheck(Check.NOT_CHECKED, Check.NOT_CHECKED, by, tuple(warnings))
+        warnings.append(_CLEAR)
+    signature, by = _signature(image, digests, public)
+    return ImageCheck(hashed, signature, by, tuple(warnings))
 
 
 def public_key(pem: bytes) -> bytes:
@@ -108,73 +130,45 @@ def public_key(pem: bytes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _hash(data: bytes, image: McubootImage) -> Check:
-    if image.flags & FLAG_ENCRYPTED:
-        return Check.NOT_CHECKED
+def _hash(image: McubootImage, digests: Digests) -> Check:
     found = [tlv for tlv in image.tlvs if not tlv.protected and tlv.type in HASHES]
-    signed = data[: image.signed_size]
-    good = [tlv.value == hashlib.new(HASHES[tlv.type], signed).digest() for tlv in found[:8]]
+    if not found and image.all(SIG_PURE):
+        # The signature alone covers it.
+        return Check.NOT_CHECKED
+    good = [tlv.value == digests.of(HASHES[tlv.type]) for tlv in found]
     return Check.GOOD if good and all(good) else Check.BAD
 
 
-def _signature(data: bytes, image: McubootImage, expected: bytes | None) -> tuple[Check, str]:
-    """Return whether a signature is good, and against what."""
-    if image.flags & FLAG_ENCRYPTED:
-        return Check.NOT_CHECKED, "the image is encrypted; check the clear one"
-    inside, inside_hash = image_key(image)
-    if expected is not None and not _names(expected, inside, inside_hash):
-        return Check.BAD, "signed by another key than the one given"
-    key = expected or inside
-    if key is None:
-        return Check.NOT_CHECKED, "the image holds only the hash of its key; give the key (--key)"
-    signatures = [t for t in image.tlvs if t.type in SIGNATURES and not t.protected]
-    if not signatures:
+def _signature(image: McubootImage, digests: Digests, expected: bytes | None) -> tuple[Check, str]:
+    """Return whether the signature is good, and against what."""
+    naming, named = key_naming(image), named_keys(image)
+    if not is_signed(image):
         return Check.BAD, "there is no signature"
-    loaded = _loaded(key)
-    if loaded is None:
-        return Check.BAD, "the key in the image is none"
-    signed = data[: image.signed_size]
-    good = any(_verifies(loaded, tlv.value, signed) for tlv in signatures[:_MAX_SIGNATURES])
-    by = "the key given" if expected else "the public key in the image, whoever's it is"
+    if expected is None:
+        if naming != PUBKEY:
+            return Check.NOT_CHECKED, f"{_HOLDS[naming]}; give the key (--key)"
+        if not all(map(is_key, named)):
+            return Check.BAD, "the key in the image is none"
+        # Whoever trusts several of them takes the last; a wrong one is damage for all.
+        good = all(verifies(der, frozenset({der}), image, digests) for der in named)
+        by = "the public key in the image, whoever's it is"
+        return (Check.GOOD if good else Check.BAD), by
+    names, by = names_of(expected, image), "the key given"
+    if naming is not None and names.isdisjoint(named):
+        return Check.BAD, "signed by another key than the one given"
+    if naming == KEYID:
+        # Which number is the key's, only the device knows.
+        signs = (name for name in named if verifies(expected, frozenset({name}), image, digests))
+        number = next(signs, None)
+        good = number is not None
+        by += f", in the image number {int.from_bytes(number or b'', 'little'):#x}" if good else ""
+    else:
+        good = verifies(expected, names, image, digests)
+    if good and naming is None:
+        return Check.BAD, "by the key given, but the image names no key: BL2 looks for none"
+    if good and len(named) > 1:
+        by += "; it names other keys too, whose signatures are not checked"
     return (Check.GOOD if good else Check.BAD), by
-
-
-def _names(key: bytes, inside: bytes | None, inside_hash: bytes | None) -> bool:
-    """Return whether an image holds a key, or its hash."""
-    loaded = _loaded(key)
-    forms = [key]
-    if isinstance(loaded, rsa.RSAPublicKey):
-        forms.append(loaded.public_bytes(Encoding.DER, PublicFormat.PKCS1))
-    if inside is not None:
-        return inside in forms
-    # The hash is of the kind that the image's own hash is.
-    algorithms = HASHES.values()
-    digests = [hashlib.new(name, form).digest() for form in forms for name in algorithms]
-    return inside_hash in digests
-
-
-def _loaded(der: bytes) -> object | None:
-    try:
-        return load_der_public_key(der)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-
-
-def _verifies(key: object, signature: bytes, data: bytes) -> bool:
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            algorithm: HashAlgorithm = SHA384() if key.key_size == 384 else SHA256()
-            key.verify(signature, data, ec.ECDSA(algorithm))
-        elif isinstance(key, rsa.RSAPublicKey):
-            pss = padding.PSS(padding.MGF1(SHA256()), _RSA_SALT)
-            key.verify(signature, data, pss, SHA256())
-        elif isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, hashlib.sha256(data).digest())
-        else:
-            return False
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
-        return False
-    return True
 
 
 def _warnings(data: bytes, image: McubootImage) -> list[str]:
@@ -183,8 +177,8 @@ def _warnings(data: bytes, image: McubootImage) -> list[str]:
     found = []
     if (known := development_key(key=key, key_hash=key_hash)) is not None:
         found.append(f"development key {known.name}: anybody can sign with it")
-    if key is None and key_hash is None:
-        found.append("names no key: neither PUBKEY nor KEYHASH")
+    if key_naming(image) is None:
+        found.append("names no key: neither PUBKEY, KEYHASH nor KEYID")
     if image.security_counter is None:
         where = "outside the protected TLVs" if image.all(SEC_CNT) else "missing"
         found.append(f"security counter {where}: nothing protects against rollback")

@@ -71,18 +71,16 @@ class ImageParts:
         return image + self.rest[moved if padding == _PADDING * len(padding) else 0 :]
 
     def signed_by(self, key: SigningKey) -> ImageParts:
-        """Return the parts with hash, public key (or its hash) and signature made right by a key."""
+        """Return the parts with hash and signature made right by a key.
+
+        The image goes on naming its key in its own way: the public key, its hash, or both are the
+        new key's, the number of a built-in key stays, and an image that names none still does not.
+        """
         signed = self._signed()
+        right = {SHA256: hashlib.sha256(signed).digest(), ECDSASIG: key.sign_der(signed)}
+        names = {PUBKEY: key.public.der, KEYHASH: key.public.mcuboot_rotpk_hash}
         kept = {kind for kind, _value in self.tlvs}
-        named = {PUBKEY: key.public.der}
-        if KEYHASH in kept:
-            named = {KEYHASH: key.public.mcuboot_rotpk_hash}
-        right = {
-            SHA256: hashlib.sha256(signed).digest(),
-            **named,
-            ECDSASIG: key.sign_der(signed),
-        }
-        tlvs = tuple((kind, right.get(kind, value)) for kind, value in self.tlvs)
+        tlvs = tuple((kind, (right | names).get(kind, value)) for kind, value in self.tlvs)
         missing = tuple((kind, value) for kind, value in right.items() if kind not in kept)
         return replace(self, tlvs=tlvs + missing)
 

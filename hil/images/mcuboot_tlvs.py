@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TLV types and flags of MCUboot images, and the values that have a structure of their own.
 
-Source: MCUboot bootutil/image.h (v2.4.0; the older ones are a part of it), imgtool boot_record.py.
+Source: MCUboot bootutil/image.h (e2a6d0b and v2.4.0; the older ones are a part of them), TF-M 2.3
+lib/ext/mcuboot/0001-bootutil-Parse-key-ID-for-built-in-keys.patch, imgtool boot_record.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 KEYHASH = 0x01
 PUBKEY = 0x02
+#: Number of a built-in key; TF-M 2.3 adds it to v2.4.0, e2a6d0b has it.
+KEYID = 0x03
 SHA256 = 0x10
 SHA384 = 0x11
 SHA512 = 0x12
@@ -18,6 +21,7 @@ RSA2048 = 0x20
 ECDSASIG = 0x22
 RSA3072 = 0x23
 ED25519 = 0x24
+SIG_PURE = 0x25
 DEPENDENCY = 0x40
 SEC_CNT = 0x50
 BOOT_RECORD = 0x60
@@ -25,7 +29,7 @@ BOOT_RECORD = 0x60
 TLV_NAMES = {
     KEYHASH: "KEYHASH",
     PUBKEY: "PUBKEY",
-    0x04: "KEYID",
+    KEYID: "KEYID",
     SHA256: "SHA256",
     SHA384: "SHA384",
     SHA512: "SHA512",
@@ -34,7 +38,7 @@ TLV_NAMES = {
     ECDSASIG: "ECDSASIG",
     RSA3072: "RSA3072",
     ED25519: "ED25519",
-    0x25: "SIG_PURE",
+    SIG_PURE: "SIG_PURE",
     0x30: "ENCRSA2048",
     0x31: "ENCKW",
     0x32: "ENCEC256",
@@ -53,6 +57,8 @@ TLV_NAMES = {
 #: Algorithm that `hashlib` knows, for each type that holds the digest of the image.
 HASHES = {SHA256: "sha256", SHA384: "sha384", SHA512: "sha512"}
 SIGNATURES = frozenset({RSA2048, ECDSASIG, RSA3072, ED25519})
+#: What may name the key of the signature behind it; a boot loader knows one of them.
+KEY_NAMES = (PUBKEY, KEYID, KEYHASH)
 
 FLAG_PIC = 0x00000001
 FLAG_ENCRYPTED_AES128 = 0x00000004

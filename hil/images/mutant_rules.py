@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a boot may do with a damaged image, and what decides it: the loader and the place.
 
-Sources: MCUboot image_validate.c, loader.c, ram_load.c, tlv.c at v2.2.0 (TF-M 2.2) and e2a6d0b
-(TF-M 2.3 on RSE); TF-M bl1/bl1_2/main.c; TF-M rse/common/fip_parser/host_flash_atu.c.
+Sources: MCUboot image_validate.c, loader.c, ram_load.c, tlv.c at v2.2.0 (TF-M 2.2), e2a6d0b (TF-M
+2.3 on RSE) and v2.4.0 with TF-M's patch (TF-M 2.3 elsewhere), TF-M 2.3.1 keys_builtin.c; TF-M
+bl1/bl1_2/main.c; TF-M rse/common/fip_parser/host_flash_atu.c.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from hil.images.mcuboot_tlvs import (
     FLAG_NON_BOOTABLE,
     FLAG_RAM_LOAD,
     KEYHASH,
+    KEYID,
     PUBKEY,
     SEC_CNT,
     SHA256,
@@ -49,6 +50,10 @@ _BOTH = {_RSE: _NO, _BUILTIN: _NO}
 _EVEN_SO = {_RSE: _YES, _BUILTIN: _YES}
 _BL1_2 = {Loader.BL1_2: _NO}
 _PROVISIONING = {Loader.PROVISIONING: _NO}
+#: Before 2.3 BL2 took the built-in key of the image's number and read nothing that names one.
+_KEYID_UNREAD = {"2.1": _EVEN_SO, "2.2": _EVEN_SO}
+#: From 2.3 on BL2 with built-in keys refuses every image without a KEYID.
+_NO_KEYHASH: Mapping[str, Mapping[Loader, Verdict | None]] = {"2.3": {_BUILTIN: None}}
 
 
 @dataclass(frozen=True)
@@ -108,8 +113,9 @@ def _mcuboot(
     verdicts: Mapping[Loader, Verdict] = _BOTH,
     *,
     small_set: bool = False,
+    by_generation: Mapping[str, Mapping[Loader, Verdict | None]] | None = None,
 ) -> Mutant:
-    return Mutant(name, Kind.MCUBOOT, what, mutate, verdicts, small_set)
+    return Mutant(name, Kind.MCUBOOT, what, mutate, verdicts, small_set, by_generation or {})
 
 
 _BYTES = (
@@ -133,6 +139,7 @@ _BYTES = (
     _mcuboot("tlv-unknown", "a TLV of a vendor's type behind the others: no hash covers it and no list of allowed types is built in", m.unknown_tlv, _EVEN_SO),
     _mcuboot("second-signature-bad", "a wrong signature behind the good one: without a key of its own before it nothing reads it", m.more_tlvs((ECDSASIG,), ECDSASIG), _EVEN_SO),
     _mcuboot("second-key-and-bad-signature", "key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((PUBKEY, ECDSASIG), ECDSASIG), {_RSE: _NO}),
+    _mcuboot("second-keyid-bad-signature", "number of a built-in key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((KEYID, ECDSASIG), ECDSASIG), by_generation=_KEYID_UNREAD),
 )  # fmt: skip
 
 _SIGNED = (
@@ -155,7 +162,8 @@ _TLV_VERDICTS: dict[tuple[str, int], Mapping[Loader, Verdict]] = {
     ("duplicate", SHA256): _EVEN_SO,
     ("duplicate", PUBKEY): {_RSE: _YES},
     ("duplicate", ECDSASIG): _EVEN_SO,
-    # Keys are built in: nothing reads the TLV that names one.
+    ("duplicate", KEYID): _EVEN_SO,
+    # Keys are built in: nothing reads the TLV that names one (up to 2.2).
     ("drop", KEYHASH): {_BUILTIN: _YES},
     ("flip", KEYHASH): {_BUILTIN: _YES},
     ("truncate", KEYHASH): {_BUILTIN: _YES},
@@ -171,6 +179,14 @@ _TLV_CHANGES: tuple[tuple[str, str, Callable[[int], Mutation]], ...] = (
     ("duplicate", "twice", lambda kind: m.tlv_entries(kind, m.double)),
     ("wrong-length", "its length 0x1000 too large", lambda kind: m.tlv_bytes(kind, m.lengthen)),
 )
+#: The same in the generations where it differs.
+_TLV_OTHERWISE: dict[tuple[str, int], Mapping[str, Mapping[Loader, Verdict | None]]] = {
+    ("drop", KEYID): _KEYID_UNREAD,
+    ("flip", KEYID): _KEYID_UNREAD,
+    **{(change, KEYHASH): _NO_KEYHASH for change, _what, _mutation in _TLV_CHANGES},
+}
+#: Of a KEYID that is too short, builds with assertions stop, others compare what the buffer held.
+_UNDECIDED = {("truncate", KEYID)}
 _SMALL_TLVS = {("flip", SHA256), ("drop", PUBKEY), ("duplicate", ECDSASIG)}
 #: What the hash covers, so that no change of it goes through.
 _PROTECTED = (SEC_CNT, DEPENDENCY, BOOT_RECORD)
@@ -178,8 +194,10 @@ _PROTECTED = (SEC_CNT, DEPENDENCY, BOOT_RECORD)
 
 def _tlv_rows() -> list[Mutant]:
     rows = []
-    for kind in (SHA256, PUBKEY, KEYHASH, ECDSASIG, *_PROTECTED):
+    for kind in (SHA256, PUBKEY, KEYID, KEYHASH, ECDSASIG, *_PROTECTED):
         for change, what, mutation in _TLV_CHANGES:
+            if (change, kind) in _UNDECIDED:
+                continue
             protected = "protected " if kind in _PROTECTED else ""
             rows.append(
                 _mcuboot(
@@ -188,6 +206,7 @@ def _tlv_rows() -> list[Mutant]:
                     mutation(kind),
                     _TLV_VERDICTS.get((change, kind), _BOTH),
                     small_set=(change, kind) in _SMALL_TLVS,
+                    by_generation=_TLV_OTHERWISE.get((change, kind)),
                 )
             )
     return rows

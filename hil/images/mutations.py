@@ -63,6 +63,8 @@ class Material:
         """
         if not self.image.all(SHA256) or not self.image.all(ECDSASIG):
             raise NotApplicableError("it needs an image that is signed with ECDSA P-256")
+        if len(self.image.all(ECDSASIG)) > 1:
+            raise NotApplicableError("it has several signatures, and one key makes one right")
         return parts.signed_by(key).build()
 
 

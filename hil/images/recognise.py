@@ -5,20 +5,29 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hil.errors import ImageError
 from hil.images import mcuboot
 from hil.images.bl1_2_format import find_bl1_image
+from hil.images.content import Content
 from hil.images.development_keys import development_key, key_name
 from hil.images.dma_ics import Sequence, find_sequence
-from hil.images.found_image import FoundImage, damaged_image
-from hil.images.gpt_format import SECTOR_SIZES
-from hil.images.gpt_format import SIGNATURE as _GPT_SIGNATURE
+from hil.images.found_image import (
+    HASH_WRONG,
+    NO_SIGNATURE,
+    SIGNATURE_WRONG,
+    FoundImage,
+    damage,
+    damaged_image,
+)
 from hil.images.image_roles import MCUBOOT_ROLES, Role, role_of_image, role_of_name
-from hil.images.mcuboot_check import Check, check_image, image_key, padding_of
+from hil.images.mcuboot_behind import behind
+from hil.images.mcuboot_check import Check, ImageCheck, check_image, image_key, padding_of
+from hil.images.mcuboot_signatures import is_signed
 from hil.images.recognise_message import recognise_message
+from hil.images.recognise_package import recognise_package
 from hil.images.sic_table import find_sic_table
 
 #: Beginnings of files that are no images.
@@ -33,8 +42,6 @@ _FOREIGN = (
 )
 #: Bytes that tell a text.
 PROBE = 512
-_FIP_NAME = 0xAA640001
-
 _VECTORS = struct.Struct("<II")
 _STACKS = range(0x20000000, 0x40000000)
 _ROM = range(0x11000000, 0x11020000)
@@ -77,11 +84,6 @@ def _mcuboot(path: Path, data: bytes) -> FoundImage | None:
     table = find_sic_table(payload)
     role, why = role_of_image(image, path.name, sic_table=table is not None)
     check = check_image(data, image)
-    bad = [
-        f"its {what} is wrong"
-        for what, result in (("hash", check.hash), ("signature", check.signature))
-        if result is Check.BAD
-    ]
     padding = padding_of(data, image)
     key, key_hash = image_key(image)
     return FoundImage(
@@ -93,11 +95,44 @@ def _mcuboot(path: Path, data: bytes) -> FoundImage | None:
         version=str(image.version),
         security_counter=image.security_counter,
         key=key_name(key=key, key_hash=key_hash),
-        remarks=(*bad, *([padding] if padding else []), *check.warnings),
+        remarks=(
+            *_wrong(image, check),
+            *_behind(path, data, image),
+            *([padding] if padding else []),
+            *check.warnings,
+        ),
         mcuboot=image,
         sic=table,
         payload_sha256=hashlib.sha256(payload).hexdigest(),
     )
+
+
+def _wrong(image: mcuboot.McubootImage, check: ImageCheck) -> list[str]:
+    """Return what is wrong with an image whose structure is sound."""
+    signed = is_signed(image)
+    bad = {
+        HASH_WRONG: check.hash is Check.BAD,
+        SIGNATURE_WRONG: signed and check.signature is Check.BAD,
+        NO_SIGNATURE: not signed,
+    }
+    return [text for text, is_so in bad.items() if is_so]
+
+
+def _behind(path: Path, data: bytes, first: mcuboot.McubootImage) -> Iterator[str]:
+    """Yield what is to be said of what follows the first image of a file."""
+    for found in behind(data, first):
+        place = f"at {found.offset:#x} of this file"
+        if found.data is None:
+            yield f"{place}: neither an image nor padding"
+            return
+        try:
+            image = mcuboot.parse_image(found.data, path)
+        except ImageError as error:
+            yield f"{damage(path, error)}, in the image {place}"
+            return
+        wrong = _wrong(image, check_image(found.data, image))
+        text = f"another image, version {image.version}, {place}"
+        yield f"DAMAGED: {text}: {', '.join(wrong)}" if wrong else text
 
 
 def _bl2(path: Path, data: bytes) -> FoundImage | None:
@@ -139,17 +174,8 @@ def _dma(path: Path, data: bytes) -> FoundImage | None:
     )
 
 
-def _fip(path: Path, data: bytes) -> FoundImage | None:
-    if int.from_bytes(data[:4], "little") != _FIP_NAME:
-        return None
-    return FoundImage(path, Role.FIP, len(data), hashlib.sha256(data).hexdigest(), "its name word")
-
-
-def _gpt(path: Path, data: bytes) -> FoundImage | None:
-    if not any(data[size:].startswith(_GPT_SIGNATURE) for size in SECTOR_SIZES):
-        return None
-    digest = hashlib.sha256(data).hexdigest()
-    return FoundImage(path, Role.GPT, len(data), digest, "its partition table")
+def _package(path: Path, data: bytes) -> FoundImage | None:
+    return recognise_package(path, Content.of(data, path))
 
 
 def _code(path: Path, data: bytes) -> FoundImage | None:
@@ -200,8 +226,7 @@ _LOOKS: tuple[Callable[[Path, bytes], FoundImage | None], ...] = (
     # Before those that take any two words for a vector table: an IV is random.
     _bl2,
     recognise_message,
-    _fip,
-    _gpt,
+    _package,
     _dma,
     _code,
     _table,

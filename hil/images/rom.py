@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.images.content import Content
+from hil.images.dma_ics import sequence_end
 from hil.images.output import Output
 
 
@@ -34,6 +35,7 @@ class RomLayout:
 RSE_ROM = RomLayout()
 #: Where some ROMs have the ICS by mistake.
 WRONG_ICS_OFFSET = 0x1E000
+_WORD = 4
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ def write_rom(output: Output, bl1_1: Content, ics: Content, layout: RomLayout = 
 
 
 def parse_rom(content: Content, layout: RomLayout = RSE_ROM) -> Rom:
-    """Return the parts of a ROM image; zeros at the end of a part do not belong to it.
+    """Return the parts of a ROM image, whole words; zeros behind them do not belong to a part.
+
+    How many zeros a part ended with nothing tells, but for the DMA's commands, which show their end.
 
     Raises:
         ImageError: another size, no BL1_1, or no ICS where the DMA looks for it.
@@ -82,6 +86,13 @@ def parse_rom(content: Content, layout: RomLayout = RSE_ROM) -> Rom:
         elsewhere = any(data[WRONG_ICS_OFFSET : WRONG_ICS_OFFSET + 16])
         hint = f"; it seems to be at {WRONG_ICS_OFFSET:#x}" if elsewhere else ""
         raise content.error(f"all zero, expected the DMA ICS{hint}", layout.ics_offset, "ICS")
+    end = sequence_end(data[layout.ics_offset :])
     return Rom(
-        content.part(0, len(bl1_1), "BL1_1"), content.part(layout.ics_offset, len(ics), "ICS")
+        content.part(0, _words(len(bl1_1), layout.ics_offset), "BL1_1"),
+        content.part(layout.ics_offset, max(end, _words(len(ics), layout.ics_size)), "ICS"),
     )
+
+
+def _words(size: int, room: int) -> int:
+    """Return the bytes of the words that so many bytes are in."""
+    return min(-(-size // _WORD) * _WORD, room)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the images of each platform are signed: the parameters of TF-M's build and of its platform page.
 
-Sources: TF-M 2.3.1 bl2/ext/mcuboot/CMakeLists.txt; platform/ext/target/arm/rse region_defs.h,
-neoverse_rd/rdv3 size_defs.h and host_atu_base_address.h; docs/platform/arm/rse/readme.rst.
+Sources: TF-M 2.2.2 and 2.3.1 bl2/ext/mcuboot/CMakeLists.txt; platform/ext/target/arm/rse region_defs.h,
+flash_layout_common.h, size_defs.h of neoverse_rd/rdv3 and rdv3r1, image_size_defs.h of
+automotive_rd/rd1ae, host_atu_base_address.h; docs/platform/arm/rse/readme.rst.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hil.errors import UsageError
+from hil.images.image_roles import HOST_ADDRESSES, Role
 from hil.images.signing import SignRecipe
 from hil.model.releases import release_for
 
@@ -67,30 +69,54 @@ class SignProfile:
         )
 
 
+def _tfm(platform: str, slot_s: int, load_s: int, slot_ns: int, load_ns: int) -> list[SignProfile]:
+    """Return the rows of TF-M's own images; before 2.3 S begins VM0 and NS ends VM1."""
+    return [
+        SignProfile(
+            f"{platform}-s",
+            f"TF-M S of {platform} (2.2: at the beginning of VM0)",
+            0x400,
+            slot_s,
+            load_s,
+            dict.fromkeys(("2.1", "2.2"), 0x31000000),
+            version="2.3.1",
+            dependency="(1, 0.0.0+0)",
+        ),
+        SignProfile(
+            f"{platform}-ns",
+            f"TF-M NS of {platform}, where TFM_LOAD_NS_IMAGE is on",
+            0x400,
+            slot_ns,
+            load_ns,
+            dict.fromkeys(("2.1", "2.2"), 0x31100000 - slot_ns),
+            version="0.0.0",
+        ),
+    ]
+
+
+def _hosts(platform: str, slots: Mapping[Role, int]) -> list[SignProfile]:
+    """Return the rows of the host's images, by the sizes of their slots."""
+    return [
+        SignProfile(
+            f"{platform}-{role.lower().replace(' ', '-')}",
+            f"{role} of {platform}",
+            0x400,
+            size,
+            HOST_ADDRESSES[platform][role],
+        )
+        for role, size in slots.items()
+    ]
+
+
+_K64, _K512, _M1 = 0x10000, 0x80000, 0x100000
 SIGN_PROFILES: tuple[SignProfile, ...] = (
-    SignProfile(
-        "rdv3-s",
-        "TF-M S of rdv3 (2.2: at the beginning of VM0)",
-        0x400,
-        0x60000,
-        0x3109F400,
-        {"2.1": 0x31000000, "2.2": 0x31000000},
-        version="2.3.1",
-        dependency="(1, 0.0.0+0)",
-    ),
-    SignProfile(
-        "rdv3-ns",
-        "TF-M NS of rdv3, where TFM_LOAD_NS_IMAGE is on",
-        0x400,
-        0x60000,
-        0x3103F400,
-        {"2.1": 0x310A0000, "2.2": 0x310A0000},
-        version="0.0.0",
-    ),
-    SignProfile("rdv3-scp", "SCP of rdv3", 0x400, 0x80000, 0x70001C00),
-    SignProfile("rdv3-mcp", "MCP of rdv3", 0x400, 0x80000, 0x70083C00),
-    SignProfile("rdv3-lcp", "LCP of rdv3", 0x400, 0x10000, 0x70105C00),
-    SignProfile("rdv3-ap-bl1", "AP BL1 of rdv3", 0x400, 0x80000, 0x70117C00),
+    *_tfm("rdv3", 0x60000, 0x3109F400, 0x60000, 0x3103F400),
+    *_hosts("rdv3", {Role.SCP: _K512, Role.MCP: _K512, Role.LCP: _K64, Role.AP_BL1: _K512}),
+    *_tfm("rdv3r1", 0x60000, 0x3109F400, 0x60000, 0x3103F400),
+    *_hosts("rdv3r1", {Role.SCP: _M1, Role.MCP: _K512, Role.LCP: _K64, Role.AP_BL1: _M1}),
+    *_tfm("rd1ae", 0x40000, 0x310BF400, 0x60000, 0x3105F400),
+    *_hosts("rd1ae", {Role.SCP: _K512, Role.AP_BL2: _K512}),
+    *_hosts("rd1ae", {Role.SI_CL0: 2 * _M1, Role.SI_CL1: 4 * _M1, Role.SI_CL2: 8 * _M1}),
     *(
         SignProfile(
             f"rse-host-{number}",

@@ -95,7 +95,7 @@ def _rom(path: Path, sources: tuple[Path, ...]) -> str | None:
         found = (rom.bl1_1, rom.ics)
         for part, source in zip(found, sources, strict=True):
             data = part.read(0, part.size)
-            if data != read_bounded(source, RSE_ROM.size).rstrip(b"\0"):
+            if data.rstrip(b"\0") != read_bounded(source, RSE_ROM.size).rstrip(b"\0"):
                 return f"it holds another {source.name}"
     return None
 

@@ -22,16 +22,21 @@ from hil.bench.image_plan import build_plan
 from hil.cli import main
 from hil.errors import ImageError, UsageError
 from hil.images.assemble import assemble
+from hil.images.bl2_image import build_bl2
 from hil.images.content import Content
 from hil.images.delivery import loader_device
+from hil.images.development_message import DevelopmentMessage, RotpkHashes
 from hil.images.manifest import verify_manifest
 from hil.images.output import new_file
 from hil.images.plan import Plan
 from hil.images.rom import write_rom
 from hil.images.signing import SignRecipe, sign
+from hil.images.signing_key import SigningKey
 from hil.model.provisioning_fields import MessageType
+from hil.model.secret import Secret
 
 BOARDS = Path(__file__).resolve().parents[2] / "boards"
+KEY = BOARDS / "keys" / "dev-EC-P256.pem"
 BOARD = """
 release: "2.3.1"
 platform: rdv3
@@ -45,8 +50,20 @@ images:
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Files of a build that are signed; made once, for it takes a while."""
+    key, scp = SigningKey.load(KEY), _signed_as(tmp_path_factory.mktemp("made"), 0x70001C00)
+    return {
+        "bl2_signed.bin": build_bl2(b"\x03" * 9000, key, bytes(32), "2.3.1"),
+        "scp.bin": scp,
+        "message_0.bin": _message(0),
+        "message_1.bin": _message(1),
+    }
+
+
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def tree(tmp_path: Path, made: dict[str, bytes]) -> Path:
     """A build tree as TF-M leaves it, with a `bin` folder."""
     folder = tmp_path / "build" / "bin"
     folder.mkdir(parents=True)
@@ -54,11 +71,8 @@ def tree(tmp_path: Path) -> Path:
         "bl1_1.bin": b"\x01" * 5000,
         "rom_dma_ics.bin": b"\x02" * 64,
         "bl2.bin": b"\x03" * 9000,
-        "bl2_signed.bin": b"\x04" * 9999,
         "tfm_s.bin": b"\x05" * 7777,
-        "scp.bin": b"\x06" * 333,
-        "message_0.bin": b"\x07" * 100,
-        "message_1.bin": b"\x08" * 100,
+        **made,
     }.items():
         (folder / name).write_bytes(data)
     (folder / "message_0.bin").chmod(0o600)
@@ -69,8 +83,14 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+def _message(rse: int) -> bytes:
+    key, secret = SigningKey.load(KEY), Secret(bytes(32))
+    hashes = RotpkHashes.of_one_key(key.public)
+    return DevelopmentMessage(rse, 2, bytes(8192), hashes, *[secret] * 5).build(key)
+
+
 def _sign(folder: Path, version: str) -> None:
-    recipe = SignRecipe(key=BOARDS / "keys" / "dev-EC-P256.pem", version=version, security_counter=1,
+    recipe = SignRecipe(key=KEY, version=version, security_counter=1,
                         header_size=0x400, slot_size=0x60000, load_address=0x3109F400)  # fmt: skip
     signed = sign(folder / "tfm_s.bin", recipe, folder.parent / "signing")
     (folder / "tfm_s_signed.bin").write_bytes(signed.path.read_bytes())
@@ -109,7 +129,7 @@ WRONG_PLACES = [
         ("0xB0040000", "0xB0001000"),
         (
             "RSE 1: tfm_s ({tree}/tfm_s_signed.bin) at 0xb0001000 overlaps bl2 "
-            "({tree}/bl2_signed.bin), 0xb0000000 to 0xb000270e"
+            "({tree}/bl2_signed.bin), 0xb0000000 to 0xb00080e7"
         ),
     ),
     (
@@ -136,7 +156,7 @@ WRONG_PLACES = [
     (
         ("0x310E0000", "0x310FFFF0"),
         (
-            "RSE 1: message ({tree}/message_1.bin) at 0x310ffff0: ends at 0x31100053, VM0 and VM1 ends "
+            "RSE 1: message ({tree}/message_1.bin) at 0x310ffff0: ends at 0x311028f3, VM0 and VM1 ends "
             "at 0x310fffff"
         ),
     ),
@@ -148,7 +168,7 @@ WRONG_PLACES = [
             "0x310fffff"
         ),
     ),
-    (("bl2_signed.bin", "bl2_none.bin"), "{tree}/bl2_none.bin: image 'bl2': no such file"),
+    (("bl2_signed.bin", "bl2_{id}.bin"), "{tree}/bl2_0.bin: image 'bl2': no such file"),
     (
         ("/rom.bin", "/rom_none.bin"),
         "{tree}/rom_none.bin: no such file (launcher.parameters.{{rse}}.rom.raw_image)",
@@ -194,13 +214,11 @@ def test_image_of_another_release_is_told(tree: Path) -> None:
 
 def test_message_at_the_address_of_another_release_is_told(tree: Path) -> None:
     """2.3 looks where 2.2 did not; the RSE would wait for ever, or go on unprovisioned."""
-    (tree / "message_0.bin").write_bytes(bytes.fromhex("0bb11111") + bytes(400))
     assert _plan(tree).problems == ()
-    assert _plan(tree, ("0x310E0000", "0x31000400")).problems == (
-        (
-            f"RSE 0: message ({tree}/message_0.bin) at 0x31000400: TF-M 2.3.x looks for a provisioning "
-            "message at 0x310e0000"
-        ),
+    assert _plan(tree, ("0x310E0000", "0x31000400")).problems == tuple(
+        f"RSE {rse}: message ({tree}/message_{rse}.bin) at 0x31000400: TF-M 2.3.x looks for a "
+        "provisioning message at 0x310e0000"
+        for rse in (0, 1)
     )
 
 
@@ -282,7 +300,8 @@ def test_build_writes_images_flash_and_manifest(tree: Path, tmp_path: Path) -> N
     assert (out / "rom.bin").read_bytes() == (tree / "rom.bin").read_bytes()
     flash = (out / "flash-rse0.bin").read_bytes()
     assert len(flash) == 0x800000
-    assert flash[0x1C0000 : 0x1C0000 + 334] == b"\x06" * 333 + b"\xff"
+    scp = (tree / "scp.bin").read_bytes()
+    assert flash[0x1C0000 : 0x1C0000 + len(scp) + 1] == scp + b"\xff"
     assert (out / "flash-rse1.bin").read_bytes()[0x1C0000] == 0xFF
     assert (out / "message-rse0.bin").stat().st_mode & 0o777 == 0o600
     assert str(tmp_path) not in (out / "manifest.json").read_text()
@@ -430,7 +449,7 @@ def _found(tree: Path, name: str, new: str) -> tuple[Plan, Path]:
 def _signed_as(folder: Path, address: int, payload: bytes = b"code" * 500) -> bytes:
     source = folder / "payload"
     source.write_bytes(payload)
-    recipe = SignRecipe(key=BOARDS / "keys" / "dev-EC-P256.pem", version="2.3.1", security_counter=1,
+    recipe = SignRecipe(key=KEY, version="2.3.1", security_counter=1,
                         header_size=0x400, slot_size=0x60000, load_address=address)  # fmt: skip
     return sign(source, recipe, folder / "signing").path.read_bytes()
 

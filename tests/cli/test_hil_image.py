@@ -130,6 +130,41 @@ def test_mutate_writes_into_its_folder_only(folder: Path, tmp_path: Path) -> Non
     assert "left out" in rows["other-image"]
 
 
+def test_mutate_tells_an_image_of_another_release(tmp_path: Path) -> None:
+    """Built-in keys: 2.2 knows them by their hash, 2.3 by a number, and no BL2 takes the other way."""
+    command = [
+        "-m",
+        "imgtool.main",
+        "sign",
+        "-k",
+        KEY,
+        "--align",
+        "1",
+        "-v",
+        "1.2.3",
+        "-s",
+        "7",
+        "-H",
+        "0x400",
+    ]
+    command += ["-S", "0x40000", "--pad-header", "--public-key-format", "hash"]
+    signed = tmp_path / "signed.bin"
+    subprocess.run([sys.executable, *map(str, command), PAYLOAD, signed], check=True)
+    for release, told in (("2.3.1", True), ("2.2.2", False)):
+        done = image(
+            "mutate",
+            signed,
+            "-o",
+            tmp_path / release,
+            "--release",
+            release,
+            "--only",
+            "payload-bit",
+        )
+        assert done.returncode == 0
+        assert ("names its key by KEYHASH, as 2.1 and 2.2 do" in done.stderr) is told
+
+
 def test_a_row_for_another_kind_of_image_is_left_out_and_says_so(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import random
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,9 @@ from hil.images.bl2_image import build_bl2
 from hil.images.build_tree import BuildTree, read_tree
 from hil.images.development_message import DevelopmentMessage, RotpkHashes
 from hil.images.image_roles import Role
+from hil.images.mcuboot import parse_image
+from hil.images.mcuboot_parts import ImageParts
+from hil.images.mcuboot_tlvs import ECDSASIG
 from hil.images.message_check import System, check_messages
 from hil.images.signing import SignRecipe, sign
 from hil.images.signing_key import SigningKey
@@ -87,9 +90,9 @@ def test_roles_do_not_depend_on_names(tree: Tree, dev_key: SigningKey) -> None:
     tree.signed("one", boot_record="SPE", load_address=0x31000000)
     tree.signed("two", boot_record="NSPE", load_address=0x31000000)
     tree.signed("three", dependency="(1, 0.0.0+0)")
-    tree.signed("deep/four", load_address=0x70001C00)
-    tree.signed("five", load_address=0x70083C00)
-    tree.signed("six", load_address=0x70105C00)
+    tree.signed("deep/four", load_address=0x70003C00)
+    tree.signed("five", load_address=0x70307C00)
+    tree.signed("six", load_address=0x70187C00)
     tree.signed("seven", load_address=0x70117C00)
     tree.signed("eight", load_address=0x72000000)
     tree.put("nine", build_bl2(b"code", dev_key, bytes(32), "2.3.1"))
@@ -100,7 +103,7 @@ def test_roles_do_not_depend_on_names(tree: Tree, dev_key: SigningKey) -> None:
         "two": Role.NS,
         "three": Role.S,
         "deep/four": Role.SCP,
-        "five": Role.MCP,
+        "five": Role.SI_CL1,
         "six": Role.LCP,
         "seven": Role.AP_BL1,
         "eight": Role.HOST,
@@ -166,13 +169,60 @@ def test_sources_objects_and_links_are_left_alone(tree: Tree) -> None:
 
 def test_same_version_with_different_content_is_a_finding(tree: Tree) -> None:
     """Two images that neither a log nor a device can tell apart."""
-    tree.signed("a", load_address=0x70001C00)
-    tree.signed("b", load_address=0x70001C00)
+    tree.signed("a", load_address=0x70003C00)
+    tree.signed("b", load_address=0x70003C00)
     [finding] = tree.read().findings
     assert "0.0.1+0" in finding
     assert "SCP" in finding
-    tree.signed("b", load_address=0x70001C00, version="0.0.2")
+    tree.signed("b", load_address=0x70003C00, version="0.0.2")
     assert tree.read().findings == ()
+
+
+def test_an_image_with_another_behind_it_is_no_second_version(tree: Tree) -> None:
+    """`tfm_s_ns_signed.bin` holds the same secure image; a damaged copy of it is another one."""
+    secure = tree.signed("s", boot_record="SPE", pad=True).read_bytes()
+    other = tree.signed("ns", boot_record="NSPE").read_bytes()
+    joined = tree.put("s_ns", secure + other)
+    assert tree.read().findings == ()
+    remarks = {image.path.name: image.remarks for image in tree.read().images}
+    assert f"another image, version 0.0.1+0, at {len(secure):#x} of this file" in remarks["s_ns"]
+    joined.write_bytes(secure[:0x500] + b"!" + secure[0x501:] + other)
+    [finding] = tree.read().findings
+    assert "s_ns" in finding
+
+
+def test_what_is_wrong_with_a_second_image_of_a_file_is_told(tree: Tree) -> None:
+    """Hash and signature of the first one say nothing of it."""
+    secure = tree.signed("s", boot_record="SPE", pad=True).read_bytes()
+    other = bytearray(tree.signed("ns", boot_record="NSPE").read_bytes())
+    other[0x500] ^= 1
+    tree.put("s_ns", secure + other)
+    [joined] = [image for image in tree.read().images if image.path.name == "s_ns"]
+    assert any("its hash is wrong" in text for text in joined.damage)
+    tree.put("s_ns", secure + other[:0x600])
+    [joined] = [image for image in tree.read().images if image.path.name == "s_ns"]
+    assert "ih_img_size" in joined.damage[0]
+    assert f"in the image at {len(secure):#x}" in joined.damage[0]
+
+
+def test_host_images_that_load_elsewhere_are_different_images(tree: Tree) -> None:
+    """All have the profile's version 0.0.1; only two for one address cannot be told apart."""
+    tree.signed("host_0", load_address=0x72000000)
+    tree.signed("host_1", load_address=0x73000000)
+    assert tree.read().findings == ()
+    tree.signed("host_2", load_address=0x73000000)
+    [finding] = tree.read().findings
+    assert "host_1" in finding
+    assert "host_0" not in finding
+
+
+def test_an_image_without_a_signature_is_damaged(tree: Tree) -> None:
+    """No boot takes it, though its hash is right."""
+    image = parse_image(tree.signed("x", load_address=0x70003C00).read_bytes())
+    parts = ImageParts.of((tree.folder / "x").read_bytes(), image)
+    tree.put("x", replace(parts, tlvs=tuple(t for t in parts.tlvs if t[0] != ECDSASIG)).build())
+    [found] = tree.read().images
+    assert found.damage == ("it has no signature",)
 
 
 def test_two_messages_with_one_id_are_a_finding(tree: Tree) -> None:

@@ -366,3 +366,38 @@ def test_fdisk_reads_sectors_of_4096_bytes(tmp_path: Path) -> None:
         if ".img1" in line or ".img2" in line
     ]
     assert rows == [["64", "127", "64"], ["128", "191", "64"]]
+
+
+@pytest.mark.parametrize("erased", [b"\xff", b"\x00"])
+def test_an_erased_beginning_is_mended_whole(image: Path, erased: bytes) -> None:
+    """MBR, header and entries: byte for byte what they were."""
+    before = image.read_bytes()
+    size = _parsed(before).table.header.first_usable * _parsed(before).sector_size
+    image.write_bytes(erased * size + before[size:])
+    assert main(["image", "gpt", "mend", str(image)]) == 0
+    assert image.read_bytes() == before
+
+
+def test_a_mbr_of_somebody_s_own_stays(image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only one that is missing is written, and code in front of it is left alone."""
+    before = image.read_bytes()
+    own = b"code" + before[4:500] + b"own entries" + before[511:]
+    own = own[:510] + b"\x55\xaa" + own[512:]
+    image.write_bytes(own)
+    assert main(["image", "gpt", "mend", str(image)]) == 0
+    assert image.read_bytes() == own
+    assert "mended: " not in capsys.readouterr().out
+    image.write_bytes(own[:510] + bytes(2) + own[512:])
+    assert main(["image", "gpt", "mend", str(image)]) == 0
+    assert image.read_bytes() == b"code" + before[4:]
+    assert "no MBR in the first sector" in capsys.readouterr().out
+
+
+def test_a_size_that_no_flash_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At once, instead of after hours of zeros."""
+    path = tmp_path / "x.img"
+    assert main(["image", "gpt", "create", str(path), "--size", "1000G"]) == 2
+    assert "--size: expected at most 0x40000000 bytes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

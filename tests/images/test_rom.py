@@ -17,7 +17,7 @@ from hil.images.content import Content
 from hil.images.output import new_file
 from hil.images.rom import parse_rom, write_rom
 
-BL1_1 = bytes(range(1, 200)) * 250
+BL1_1 = bytes(range(1, 201)) * 250
 ICS = b"\x11\x22\x33\x44" * 20
 
 
@@ -112,3 +112,17 @@ def test_srec_cat_writes_the_same_bytes(tmp_path: Path, size: int) -> None:
                "-o", "theirs.bin", "-Binary"]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     assert (tmp_path / "theirs.bin").read_bytes() == _rom(tmp_path, (BL1_1 * 3)[:size])
+
+
+def test_parts_that_end_with_zeros_come_back_as_whole_words(tmp_path: Path) -> None:
+    """Code and commands are words; the chain of commands shows its end, whatever it ends with."""
+    words = BL1_1 + b"\x01\0\0\0"
+    parts = parse_rom(Content.of(_rom(tmp_path, words)))
+    assert parts.bl1_1.read(0, parts.bl1_1.size) == words
+    command = (1 << 30 | 0x1C).to_bytes(4, "little") + bytes(12)
+    link = (0x1101F000 + 20 | 1).to_bytes(4, "little")
+    ics = command + link + command + bytes(4)
+    parts = parse_rom(Content.of(_rom(tmp_path, ics=ics)))
+    assert parts.ics.read(0, parts.ics.size) == ics
+    parts = parse_rom(Content.of(_rom(tmp_path, ics=ICS + b"\x11\0\0\0")))
+    assert parts.ics.size == len(ICS) + 4
