@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ def _case(options: argparse.Namespace) -> Case:
     board, release = _named_board(options), options.release
     notes: list[str] = []
     title = ", ".join(path.name for path in paths)
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and _is_there(paths[0].is_dir):
         folder = paths[0]
         if (folder / "run.json").is_file():
             run = _run(folder)
@@ -110,7 +110,7 @@ def _recorded_board(folder: Path, run: dict[str, Any]) -> tuple[Board | None, li
     told = run.get("board")
     path = Path(str(told.get("file", ""))) if isinstance(told, dict) else Path()
     without = "the keys of the board are not known: values are compared, not computed"
-    if not path.is_file():
+    if not _is_there(path.is_file):
         return None, [f"{folder / 'run.json'}: board.file: {path} is not there; {without}"]
     if isinstance(told, dict) and told.get("sha256") != file_digest(path):
         return None, [
@@ -120,6 +120,14 @@ def _recorded_board(folder: Path, run: dict[str, Any]) -> tuple[Board | None, li
         return load_board(path).board, []
     except HilError as error:
         return None, [f"{error}; {without}"]
+
+
+def _is_there(check: Callable[[], bool]) -> bool:
+    """Whether a path is a file or a folder; one that the system cannot take is neither."""
+    try:
+        return check()
+    except OSError:
+        return False
 
 
 def _logs_in(folder: Path) -> dict[int, Path]:

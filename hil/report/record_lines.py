@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ MAX_DOCUMENT = 32 << 20
 MAX_LINE = 8 << 20
 #: Lines of one file that are read; a run of this size is none that anybody made.
 MAX_LINES = 2_000_000
+#: Half of a character beyond the first 65 536, which alone stands for nothing.
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def read_document(path: Path) -> dict[str, Any]:
     if len(data) > MAX_DOCUMENT:
         raise UsageError(f"{path}: not the record of a run (more than {MAX_DOCUMENT >> 20} MiB)")
     try:
-        value = json.loads(data)
+        value = _loads(data)
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}"
         raise UsageError(f"not the record of a run ({error.msg})", where=where) from None
@@ -41,6 +44,26 @@ def read_document(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not the record of a run ({error})") from None
     if not isinstance(value, dict):
         raise UsageError(f"{path}: not the record of a run (a {type(value).__name__})")
+    return value
+
+
+def whole_text(text: str) -> str:
+    r"""Return text that can be written anywhere: half characters, of JSON and file names, in hex."""
+    return _HALF.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def _loads(data: bytes) -> Any:
+    value = json.loads(data)
+    return _without_halves(value) if b"\\ud" in data.lower() else value
+
+
+def _without_halves(value: Any) -> Any:
+    if isinstance(value, str):
+        return whole_text(value)
+    if isinstance(value, list):
+        return [_without_halves(one) for one in value]
+    if isinstance(value, dict):
+        return {whole_text(key): _without_halves(one) for key, one in value.items()}
     return value
 
 
@@ -85,7 +108,7 @@ class Lines:
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(line)
+        value = _loads(line)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

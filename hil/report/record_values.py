@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,16 +107,3 @@ def seconds_of(values: Mapping[str, Any]) -> float | None:
         return (ended - begun).total_seconds()
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-
-
-def alive(pid: Any, host: Any) -> bool:
-    """Whether the process that writes a record is still there, as far as this host can tell."""
-    if not isinstance(pid, int) or pid <= 0 or host != os.uname().nodename:
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
-from hil.report.record_lines import Lines, read_document
+from hil.report.alive import alive
+from hil.report.record_lines import Lines, read_document, whole_text
 from hil.report.record_values import (
     RecordedImage,
-    alive,
     budgets_of,
     by_rse,
     consoles_of,
@@ -161,7 +161,7 @@ def read_record(folder: Path) -> RecordedRun:
     board, verdict = values.get("board"), values.get("verdict")
     if not isinstance(board, dict) or "name" not in board or not isinstance(verdict, str):
         raise UsageError(f"{path}: not the record of a run (no board, or no verdict)")
-    if verdict == Verdict.KILLED and alive(values.get("pid"), values.get("host")):
+    if verdict == Verdict.KILLED and alive(values):
         verdict = "running"
     results, events = Lines(folder / "results.jsonl"), Lines(folder / "events.jsonl")
     tests, bad_results = gather(results)
@@ -170,7 +170,7 @@ def read_record(folder: Path) -> RecordedRun:
     sessions += [attempt.session for test in tests for attempt in test.attempts]
     return RecordedRun(
         folder=folder,
-        id=str(values.get("id") or folder.name),
+        id=str(values.get("id") or whole_text(folder.name)),
         board=str(board["name"]),
         release=str(values.get("release") or ""),
         toolchain=text_of(values.get("toolchain")),

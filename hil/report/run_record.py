@@ -31,6 +31,7 @@ from typing import Any
 
 import hil
 from hil.errors import UsageError
+from hil.report.alive import process_started
 from hil.whole_file import whole_file
 
 FORMAT = 2
@@ -93,6 +94,7 @@ class RunRecord:
             "started": utc_now(),
             "finished": None,
             "pid": os.getpid(),
+            "pid_started": process_started(os.getpid()),
             "host": platform.node(),
             "harness": {"name": "rse-hil", "version": hil.__version__},
             "python": platform.python_version(),

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
+from hil.report.alive import alive
 from hil.report.page import PAGE
-from hil.report.record_values import alive
+from hil.report.record_values import texts_of
 from hil.report.recorded import JUNIT
 from hil.report.run_record import RunRecord, Verdict
 from hil.report.xml_text import xml_text
@@ -58,7 +59,7 @@ def read_run(folder: Path) -> RunSummary:
         raise UsageError(f"{path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: not the record of a run ({error})") from None
-    if verdict == Verdict.KILLED and alive(run.get("pid"), run.get("host")):
+    if verdict == Verdict.KILLED and alive(run):
         verdict = "running"
     return RunSummary(folder, str(board), str(verdict), run)
 
@@ -75,7 +76,11 @@ def find_runs(folder: Path) -> Iterator[Path]:
     Raises:
         UsageError: there is no such folder.
     """
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise UsageError(f"no folder {folder}: {error.strerror}") from None
+    if not there:
         raise UsageError(f"no folder {folder}")
     if (folder / "run.json").is_file():
         yield folder
@@ -95,10 +100,10 @@ def render_run(summary: RunSummary) -> str:
         told = f"{told or 'no test result'}, {left_out} deselected"
     head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
     lines = [f"{head}  {told or 'no test result'}"]
-    lines += [f"  {reason}" for reason in (run.get("reasons") or [])[:3]]
+    lines += [f"  {reason}" for reason in texts_of(run.get("reasons"))[:3]]
     if isinstance(fingerprints := run.get("fingerprints"), dict):
         lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
-    lines += [f"  warning {text}" for text in run.get("warnings") or []]
+    lines += [f"  warning {text}" for text in texts_of(run.get("warnings"))]
     folder = _near(summary.folder)
     for what, name in (("junit", JUNIT), ("page", PAGE)):
         if (summary.folder / name).is_file():

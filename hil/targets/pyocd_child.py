@@ -33,6 +33,8 @@ class Worker:
         self.rse = rse
         self._lines: queue.Queue[str] = queue.Queue()
         self._said: deque[str] = deque(maxlen=_LAST_LINES)
+        #: Requests whose answers were not read: a signal may end whoever waits for one.
+        self.owed = 0
         self._child = Child(
             [sys.executable, "-P", "-m", "hil.targets.pyocd_worker"],
             name=f"pyocd-rse{rse.id}",
@@ -53,6 +55,7 @@ class Worker:
 
     def send(self, request: Request) -> None:
         """Send a request; a worker that has ended shows when its answer is awaited."""
+        self.owed += 1
         try:
             self._child.write(json.dumps(request) + "\n")
         except DeviceError:
@@ -70,6 +73,7 @@ class Worker:
             except ValueError:
                 reply = None
             if isinstance(reply, dict):
+                self.owed -= "step" not in reply
                 return reply
             self._said.append(line)  # what some plugin prints, or half an answer of one that died
 

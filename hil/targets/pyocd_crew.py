@@ -141,9 +141,13 @@ class Crew:
         return results, failures
 
     def _answer(self, rse: int) -> Mapping[str, Any] | None:
-        """Return the answer of a worker if there is one; hand on how far it is."""
-        while (reply := self._workers[rse].answer()) is not None and "step" in reply:
-            if self._progress is not None:
+        """Return the answer to the last request if there is one; hand on how far it is.
+
+        Answers to earlier requests are passed over: nobody waits for them any more.
+        """
+        worker = self._workers[rse]
+        while (reply := worker.answer()) is not None and ("step" in reply or worker.owed > 0):
+            if "step" in reply and worker.owed == 1 and self._progress is not None:
                 self._progress(LoadProgress(rse, reply["step"], reply["done"], reply["total"]))
         return reply
 

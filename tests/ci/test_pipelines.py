@@ -218,3 +218,27 @@ def test_the_policy_names_every_test() -> None:
     """No pattern of the shipped policy is content with a part of the tests that `pytest -k` left."""
     policy = yaml.safe_load((ROOT / "ci/signoff.yaml").read_text())
     assert not [t for r in policy["requirements"] for t in r["tests"] if "*" in t]
+
+
+def test_the_end_of_the_jenkinsfile_keeps_what_there_is() -> None:
+    """Results and artefacts come before every command that can fail, and no such ends the others."""
+    end = JENKINS.read_text().partition("post {")[2]
+    first = end.index("sh '")
+    assert end.index("junit testResults") < first
+    assert end.index("archiveArtifacts") < first
+    outside = re.sub(r"catchError\([^)]*\) \{.*?\n            \}", "", end, flags=re.DOTALL)
+    assert "sh '" not in outside
+
+
+def test_the_end_of_the_gitlab_job_comes_to_its_end(tmp_path: Path) -> None:
+    """A command that fails, as where no run was kept, does not keep the others from running."""
+    job = yaml.safe_load(GITLAB.read_text())["signoff"]
+    program = tmp_path / ".venv/bin/hil"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$1 $2" >> called\nexit 1\n')
+    program.chmod(0o755)
+    text = "set -eo pipefail\n" + "\n".join(job["after_script"])
+    subprocess.run(["bash", "-c", text], cwd=tmp_path, timeout=60, check=False)
+    called = (tmp_path / "called").read_text().split("\n")
+    assert called == ["history add", "history show", "history flaky", ""]
+    assert job["script"][-1].endswith("hil signoff verify signoff/evidence.zip")

@@ -78,7 +78,8 @@ class Lab:
         return name
 
     def start(self, board: str, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pytest", "testcases", "-q", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "testcases", "-q"]
+        command += ["-o", f"cache_dir={self.folder / 'cache'}"]
         command += ["--board", board, "--boards", str(self.boards), "--runs", str(self.runs)]
         process = subprocess.Popen(
             [*command, *arguments],

@@ -107,3 +107,37 @@ def test_a_killed_run_leaves_no_keys(lab: Lab) -> None:
         threading.Event().wait(0.05)
     assert not state.exists()
     assert (Path(run.folder) / "logs" / "model.log").is_file()
+
+
+#: A fixture that cannot be torn down once its test was interrupted, and a plugin that fails at the end.
+ENDS = {
+    "fixture": """
+import pytest
+@pytest.fixture(autouse=True, scope="session")
+def odd():
+    yield
+    raise ValueError("cannot be undone")
+""",
+    "plugin": """
+def pytest_sessionfinish():
+    raise ValueError("cannot be undone")
+""",
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_an_end_that_fails(lab: Lab, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """The record is closed all the same, claims no pass, and says what failed."""
+    (lab.folder / "awkward_end.py").write_text(ENDS[what])
+    (lab.folder / "awkward.py").write_text(PLUGIN.format(name="SIGTERM"))
+    monkeypatch.setenv("PYTHONPATH", str(lab.folder))
+    signal_too = ["-p", "awkward"] if what == "fixture" else []
+    run = lab.run(lab.board(FVP), "-k", "stages", "-p", "awkward_end", *signal_too)
+    assert run.status == (143 if signal_too else 1), run.output
+    assert ("Traceback" in run.output) == (not signal_too)
+    assert run.recorded.verdict == "interrupted"
+    assert run.recorded.finished is not None
+    assert run.recorded.junit.is_file()
+    [warning] = run.recorded.warnings
+    assert warning.endswith("did not end in good order: ValueError: cannot be undone")
+    assert not (run.folder / "state").exists()

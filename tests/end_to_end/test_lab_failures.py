@@ -129,12 +129,44 @@ def test_a_device_that_fails_again_and_again(
     first, *others = run.recorded.tests
     assert "is in quarantine since" in first.last.message
     assert "service aux ended with status 1" in first.last.message
-    assert f"hil doctor {board} --release" in first.last.message
+    assert f"hil doctor {lab.boards / board}.yaml --release" in first.last.message
     assert all(test.last.text.startswith("the same as for") for test in others)
     assert not list(run.folder.glob("uart/*"))
     assert main(["doctor", board, "--release", *place]) == 0
     assert "out of quarantine" in capsys.readouterr().out
     Quarantine(load_board(lab.boards / f"{board}.yaml")).check()
+
+
+def test_a_full_disk_of_the_host_is_no_fault_of_a_device(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests are missed; once there is room again, the board runs without anybody's word."""
+    monkeypatch.setenv("HIL_STATE", str(lab.folder / "state"))
+    once = FVP.replace("{pause: 0}", "{budget: 0}")
+    board = lab.board(f"{once}{FAST}quarantine_after: 1\n")
+    place = lab.folder / "test_odd.py"
+    for operation, held in (("capture", 0), ("write image", 0), ("reset", 1)):
+        place.write_text(
+            "from hil.errors import DeviceError\n"
+            f"def test_odd(first_boot):\n    raise DeviceError('full', operation={operation!r})\n"
+        )
+        run = lab.run(board, str(place), "-k", "test_odd")
+        assert run.status == 8, run.output
+        assert len(Quarantine(load_board(lab.boards / f"{board}.yaml")).held()) == held
+
+
+def test_what_last_failed_is_a_part(lab: Lab) -> None:
+    """Pytest does not say how many tests `--lf` left out, so the record says that it did."""
+    board = lab.board(FVP + FAST)
+    place = lab.folder / "test_odd.py"
+    place.write_text(
+        "def test_odd_good(board):\n    pass\ndef test_odd_bad(board):\n    assert False\n"
+    )
+    whole = lab.run(board, str(place), "-k", "test_odd")
+    assert not any("--lf" in warning for warning in whole.record["warnings"])
+    part = lab.run(board, str(place), "-k", "test_odd", "--lf")
+    assert any("--lf" in warning for warning in part.record["warnings"])
+    assert len(part.recorded.tests) == 1
 
 
 def test_several_boards_side_by_side(lab: Lab) -> None:
@@ -168,19 +200,6 @@ def test_several_boards_side_by_side(lab: Lab) -> None:
         case = next(iter(suite))
         assert not list(case.properties())  # the schema has none there
         assert "[[PROPERTY|req=RSE-BOOT-STAGES]]" in case.system_out
-
-
-def test_two_boards_that_are_interrupted(lab: Lab) -> None:
-    """Nothing is left running, and both records can be read and claim no pass."""
-    lab.board(FVP + SLOW, "one")
-    lab.board(FVP + SLOW, "two")
-    process = lab.start("one", "--board", "two")
-    lab.wait_for("Starting TF-M BL1_1", "rse1")
-    process.send_signal(signal.SIGINT)
-    run = lab.finish(process)
-    assert run.status not in (0, 1)
-    for each in lab.all_runs():
-        assert each.recorded.verdict in ("interrupted", "killed")
 
 
 #: What is said of boards that cannot run side by side.

@@ -76,3 +76,15 @@ def test_a_failure_is_not_undone_by_a_later_attempt() -> None:
     assert (test.status, test.failure_class) == (Status.FAIL, "product")
     missed = case("t", attempt(Status.MISS), attempt(Status.PASS, 2))
     assert (missed.status, missed.failure_class) == (Status.FLAKY, None)
+
+
+def test_what_decides_the_verdict_is_told_first() -> None:
+    """A list of reasons is cut where it is shown: the product's failure comes before the harness's."""
+    tests = [
+        case("t.py::a", attempt(Status.ERROR, message="setup broke")),
+        case("t.py::b", attempt(Status.MISS, message="no probe")),
+        case("t.py::c", attempt(Status.ERROR, message="teardown broke")),
+        case("t.py::d", attempt(Status.FAIL, message="fingerprints differ")),
+    ]
+    ended = Ended(tests, 4, FAILED, False)
+    assert ended.reasons == ["fingerprints differ", "setup broke", "teardown broke", "no probe"]

@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from signoff_inputs import POLICY, judged, junit, run_folder
 
 from hil.errors import UsageError
+from hil.report.signoff import bundle
 from hil.report.signoff.bundle import write_bundle
 from hil.report.signoff.signing import load_private_key, load_public_key
 from hil.report.signoff.statement import statement
 from hil.report.signoff.verifying import verify_bundle
 from hil.report.signoff.writing import write_signoff
-from hil.report.signoff.zip_layout import unsafe
+from hil.report.signoff.zip_layout import central_header, end_records, unsafe, write_entry
 
 
 def small(path: Path, folder: Path, key: object = None) -> Path:
@@ -149,6 +150,50 @@ def test_an_archive_of_another_tool_is_compared_with_its_manifest(tmp_path: Path
     assert "missing: manifest.json" in rewritten(
         path, out, lambda f: f.pop("manifest.json") and None
     )
+
+
+def laid_out(out: Path, entries: list[tuple[str, bytes]]) -> list[str]:
+    """Return the findings on an archive that somebody wrote who knows its layout."""
+    with out.open("wb+") as stream:
+        packed = [write_entry(stream, n, [d], stored=n in bundle.LAST) for n, d in entries]
+        start = stream.tell()
+        stream.writelines(central_header(one.entry) for one in packed)
+        size = stream.tell() - start
+        told = {name: sha256(data).hexdigest() for name, data in entries if name in bundle.LAST}
+        comment = bundle.comment(told, bundle.digest_of(stream, start + size))
+        stream.write(end_records(len(packed), size, start, comment))
+    return verify_bundle(out).findings
+
+
+def test_there_is_one_order_and_one_manifest(tmp_path: Path) -> None:
+    """What would read the same is not the archive that was written."""
+    path, out = small(tmp_path / "a.zip", tmp_path), tmp_path / "b.zip"
+    with zipfile.ZipFile(path) as archive:
+        entries = [(name, archive.read(name)) for name in archive.namelist()]
+    assert laid_out(out, entries) == []
+    files, last = entries[:-2], entries[-2:]
+    assert laid_out(out, [*files[::-1], *last]) == ["changed: the order of the files"]
+    assert laid_out(out, [*last, *files]) == ["changed: the order of the files"]
+    manifest = json.loads(last[0][1])
+    for odd in (
+        {"format": 99, "files": manifest["files"]},
+        {"format": 1, "files": [{"name": "report/t", "sha256": "0"}, *manifest["files"]]},
+        {"format": 1, "files": manifest["files"], "more": 1},
+    ):
+        text = json.dumps(odd, indent=1).encode() + b"\n"
+        found = laid_out(out, [*files, ("manifest.json", text), last[1]])
+        assert "changed: manifest.json: it is not as it was written" in found
+
+
+def test_an_envelope_without_a_signature_is_none(tmp_path: Path) -> None:
+    """It is not taken for one that was signed."""
+    path = small(tmp_path / "a.zip", tmp_path, SIGNERS["Ed25519"]())
+    with zipfile.ZipFile(path) as archive:
+        entries = [(name, archive.read(name)) for name in archive.namelist()]
+    envelope = json.loads(entries[-1][1]) | {"signatures": []}
+    entries[-1] = (entries[-1][0], json.dumps(envelope).encode())
+    out = tmp_path / "b.zip"
+    assert laid_out(out, entries) == ["changed: statement.dsse.json: it holds no signature"]
 
 
 def test_a_file_added_by_a_tool_is_named(tmp_path: Path) -> None:

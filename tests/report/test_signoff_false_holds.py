@@ -58,16 +58,18 @@ def test_a_stage_must_be_reached_on_every_rse(tmp_path: Path) -> None:
     assert "no run tells its time on RSE 1" in why(signoff)
 
 
-def test_a_test_in_which_a_run_was_killed_did_not_pass(tmp_path: Path) -> None:
-    """The older pass of that test does not count any more."""
+@pytest.mark.parametrize("verdict", ["killed", "interrupted", "running"])
+@pytest.mark.parametrize("more", ["", "repeats: {policy: all-must-pass}\n"])
+def test_a_test_in_which_a_run_ended_did_not_pass(tmp_path: Path, verdict: str, more: str) -> None:
+    """The older pass of that test does not count any more, whatever it was that ended the run."""
     good = run_folder(tmp_path / "good", started="2026-11-21T09:00:00Z")
-    killed = run_folder(
-        tmp_path / "killed", BOTH[:1], verdict="killed", started="2026-11-21T11:00:00Z"
+    ended = run_folder(
+        tmp_path / "ended", BOTH[:1], verdict=verdict, started="2026-11-21T11:00:00Z"
     )
-    (killed / "events.jsonl").write_text(json.dumps({"kind": "test begins", "id": BOTH[1].id}))
-    signoff = judged(tmp_path, POLICY, good, killed)
+    (ended / "events.jsonl").write_text(json.dumps({"kind": "test begins", "id": BOTH[1].id}))
+    signoff = judged(tmp_path, POLICY + more, good, ended)
     assert holds(signoff) == "fail"
-    assert "the run was killed in this test" in why(signoff)
+    assert f"the run was {verdict} in this test" in why(signoff)
 
 
 @pytest.mark.parametrize("more", ["", "other_tests: ignore\n"])

@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from signoff_inputs import POLICY, judged
+from signoff_inputs import POLICY, judged, run_folder
 
 from hil.errors import UsageError
 from hil.report.results import Status
+from hil.report.runs_view import find_runs
 from hil.report.signoff import xml_reading
 from hil.report.signoff.gathering import gather
 from hil.report.signoff.junit_input import read_junit
@@ -193,6 +194,17 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     for name, told in (("empty", "no run"), ("gone", "no run and no file"), ("bad", "run.json")):
         with pytest.raises(UsageError, match=told):
             gather([tmp_path / name], policy)
+
+
+def test_runs_are_found_where_others_find_them(tmp_path: Path) -> None:
+    """What `hil runs` shows is not left out: the runs of several boards lie one folder deeper."""
+    (tmp_path / "p.yaml").write_text(POLICY)
+    run_folder(tmp_path / "runs" / "20260101T000000Z-lab")
+    run_folder(tmp_path / "runs" / "benches-1" / "20260102T000000Z-lab")
+    evidence = gather([tmp_path / "runs"], load_policy(tmp_path / "p.yaml"))
+    shown = {run.name for run in find_runs(tmp_path / "runs")}
+    assert {source.path.name for source in evidence.sources} == shown
+    assert len(shown) == 2
 
 
 def test_ids_are_one_whoever_writes_them() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import json
 import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from junit_schema import violations
 from junitparser import JUnitXml
 from signoff_inputs import BOTH, POLICY, Case, judged, junit, run_folder
 
 from hil.errors import UsageError
+from hil.report.signoff.junit_input import read_junit
 from hil.report.signoff.text import render_text
 from hil.report.signoff.writing import write_signoff
 
@@ -87,6 +90,19 @@ def test_missing_is_an_error_in_junit(tmp_path: Path) -> None:
     out = written(tmp_path, junit(tmp_path / "a.xml", board="other"))
     (suite,) = JUnitXml.fromfile(str(out / "signoff.junit.xml"))
     assert suite.errors == suite.tests == 2
+
+
+def test_the_files_are_valid_for_jenkins(tmp_path: Path) -> None:
+    """The schema of its xUnit plug-in refuses a whole file for one property in the wrong place."""
+    statuses = ("FAIL", "ERROR", "MISS", "SKIP", "XFAIL")
+    cases = [Case(f"a.py::{status}", status, req="REQ-A", message="m") for status in statuses]
+    cases.append(Case(BOTH[0].id, earlier=2, req="REQ-A REQ-B"))
+    signoff = judged(tmp_path, POLICY, junit(tmp_path / "a.xml", cases), junit(tmp_path / "b.xml"))
+    write_signoff(signoff, tmp_path / "policy.yaml", tmp_path / "out")
+    for name in ("signoff.junit.xml", "merged.junit.xml"):
+        assert violations(ET.parse(tmp_path / "out" / name).getroot()) == []
+    again = read_junit(tmp_path / "out" / "merged.junit.xml")
+    assert {e.req for _, suite in again for e in suite if "rse0" in e.key} == {("REQ-A", "REQ-B")}
 
 
 def test_all_tests_merged(tmp_path: Path) -> None:

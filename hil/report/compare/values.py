@@ -26,6 +26,7 @@ _NOT_ENVIRONMENT = frozenset(
         "images",
         "on_target_tests",
         "pid",
+        "pid_started",
         "reasons",
         "record_incomplete",
         "release",

@@ -17,6 +17,7 @@ from typing import Any
 from hil.errors import UsageError
 from hil.report.history.database import transaction
 from hil.report.history.schema import GROUP_OF, STATUS_CODES, WHOLE_BOARD, Group
+from hil.report.record_lines import whole_text
 from hil.report.recorded import RecordedImage, RecordedRun, RecordedTest, Status
 from hil.report.stage_steps import StageStep, stage_steps
 from hil.uart.log_text import shown
@@ -112,7 +113,7 @@ def _insert(
             run.verdict,
             run.failure_class,
             run.seconds,
-            str(run.folder.resolve()),
+            whole_text(str(run.folder.resolve())),
             content,
             progress,
             *(groups.count(group) for group in Group),

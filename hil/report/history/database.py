@@ -103,6 +103,8 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise UsageError(f"{path}: {_reason(error)}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: the file is damaged: text that is none ({_REBUILD})") from None
 
 
 #: SQLite's primary error codes, and what they mean for whoever keeps the history.

@@ -123,6 +123,11 @@ def _manifest(packed: Sequence[Packed]) -> bytes:
         }
         for one in packed
     ]
+    return manifest_of(files)
+
+
+def manifest_of(files: Sequence[Mapping[str, object]]) -> bytes:
+    """Return the bytes of the manifest with these rows: there is one way to write it."""
     return (json.dumps({"format": FORMAT, "files": files}, indent=1) + "\n").encode()
 
 

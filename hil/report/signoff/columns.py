@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
-from hil.report.signoff.evidence import Column, Evidence, Execution, Source
+from hil.report.signoff.dating import NEVER, spans
+from hil.report.signoff.evidence import Column, Evidence, Execution, Source, newest_first
 from hil.report.signoff.matching import compiled
 from hil.report.signoff.policy import Wanted
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 #: Beyond every character that a test id begins with.
 _LAST = "\U0010ffff"
 
@@ -33,7 +33,7 @@ class Tests:
 
     def of(self, key: str) -> list[Execution]:
         """Return the executions of a test, newest first."""
-        return sorted(self._found[key], key=lambda e: e.when or _NEVER, reverse=True)
+        return newest_first(self._found[key])
 
     @property
     def keys(self) -> list[str]:
@@ -78,8 +78,12 @@ class Columns:
     def answering(self, want: Wanted) -> list[Column]:
         """Return the columns that are about what is wanted, the newest first."""
         found = [column for column in self.tests if not self._mismatch(column, want)]
-        found.sort(key=self._newest, reverse=True)
-        return found[:1] if want.target.image_sets == "newest" else found
+        begun = self._begun(found)
+        found.sort(key=lambda column: begun[column], reverse=True)
+        if want.target.image_sets == "newest":
+            newest = max((first for first, _ in begun.values()), default=NEVER)
+            return [column for column in found if begun[column][1] >= newest]
+        return found
 
     def near(self, want: Wanted) -> Iterator[str]:
         """Yield why evidence of the same board does not answer what is wanted."""
@@ -89,8 +93,14 @@ class Columns:
                 more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
                 yield f"{paths[0].name}{more}: {self._mismatch(column, want)}"
 
-    def _newest(self, column: Column) -> datetime:
-        return max(source.started or _NEVER for source in self.sources[column])
+    def _begun(self, columns: list[Column]) -> dict[Column, tuple[datetime, datetime]]:
+        """Return from when to when the newest run of each column can have begun."""
+        runs = [(column, source.started) for column in columns for source in self.sources[column]]
+        begun: dict[Column, tuple[datetime, datetime]] = {}
+        for (column, _), span in zip(runs, spans([when for _, when in runs]), strict=True):
+            first, last = begun.get(column, span)
+            begun[column] = max(first, span[0]), max(last, span[1])
+        return begun
 
     def _mismatch(self, column: Column, want: Wanted) -> str:
         if column.board != want.board:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from hil.report.results import Status
+from hil.report.signoff.dating import spans
 
 #: Stands for a run's record as a whole, where this contradicts itself.
 RECORD = "run::record"
@@ -99,6 +100,27 @@ class Execution:
     message: str = ""
     text: str = ""
     seconds: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it passed, at whatever attempt."""
+        return self.status is Status.PASS or self.status is Status.FLAKY
+
+
+def newest_first(executions: Iterable[Execution]) -> list[Execution]:
+    """Return executions of one test, newest first.
+
+    One that did not pass and may be newer than a pass comes before it, so that no failure is taken for
+    superseded that is not.
+    """
+    found = list(executions)
+    if len(found) < 2:
+        return found
+    dated = zip(found, spans([one.when for one in found]), strict=True)
+    keys = {
+        id(one): (first if one.passed else last, not one.passed) for one, (first, last) in dated
+    }
+    return sorted(found, key=lambda one: keys[id(one)], reverse=True)
 
 
 def without_long_tail(executions: list[Execution]) -> list[Execution]:

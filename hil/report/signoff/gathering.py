@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hil.errors import UsageError
 from hil.report.recorded import JUNIT
+from hil.report.runs_view import find_runs
 from hil.report.signoff.evidence import Evidence, Execution, Source
 from hil.report.signoff.junit_input import read_junit
 from hil.report.signoff.once import Once, content_id
@@ -75,10 +76,11 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 def _search(folder: Path, runs: dict[Path, Path], files: dict[Path, Path]) -> None:
     before = len(runs) + len(files)
+    # As `hil runs` and `hil history add` find them: what these show may not be left out here.
+    for path in find_runs(folder):
+        runs.setdefault(path.resolve(), path)
     for path in sorted(folder.iterdir()):
-        if (path / "run.json").is_file():
-            runs.setdefault(path.resolve(), path)
-        elif path.suffix == ".xml" and path.is_file():
+        if path.suffix == ".xml" and path.is_file():
             files.setdefault(path.resolve(), path)
     if len(runs) + len(files) == before:
         raise UsageError(f"{folder}: no run (run.json) and no JUnit file (*.xml) in it")

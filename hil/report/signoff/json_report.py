@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hil.report.signoff.dating import written
 from hil.report.signoff.evidence import Column, Execution
 from hil.report.signoff.judgement import Cell, JudgedColumn, SignOff
 
@@ -82,7 +83,7 @@ def _cell(cell: Cell, places: Mapping[Path, str]) -> dict[str, Any]:
 def _execution(one: Execution, places: Mapping[Path, str]) -> dict[str, Any]:
     return {
         "status": one.status,
-        "when": one.when.isoformat() if one.when else None,
+        "when": written(one.when),
         "attempts": one.attempts,
         "run": one.source.run or None,
         "evidence": places.get(one.source.path, one.source.name),

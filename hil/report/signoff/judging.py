@@ -25,7 +25,7 @@ from hil.report.signoff.judgement import (
 )
 from hil.report.signoff.matching import expanded
 from hil.report.signoff.policy import Policy, Requirement, Wanted, wanted
-from hil.report.signoff.repeats import Rules, in_time, judge_test
+from hil.report.signoff.repeats import Rules, in_time, judge_test, may_be_in_time
 from hil.report.signoff.waiving import Waivers
 
 #: Reasons that a cell tells; the rest is a number.
@@ -140,14 +140,15 @@ def _stages(
     requirement: Requirement, sources: Iterable[Source], rules: Rules
 ) -> Iterator[TestJudgement]:
     counting = [s for s in sources if s.seen or not rules.want.target.device]
-    counting = [s for s in counting if in_time(s.started, rules)]
     for stage, limit in requirement.stage_limits.items():
         name = f"stage {stage} within {limit:g} s"
         found = [
             (*s.stages[place], place[1], s)
             for s in counting
             for place in s.stages
+            # As with tests: what may be new enough speaks against the product, not for it.
             if place[0] == stage
+            and (in_time if s.stages[place][0] <= limit else may_be_in_time)(s.started, rules)
         ]
         silent = sorted(set(range(rules.want.target.rses)) - {rse for _, _, rse, _ in found})
         if silent:

@@ -2,12 +2,14 @@
 """JUnit files of ours and of others, read by junitparser into executions of tests.
 
 Dialects that this understands: pytest (xunit1, xunit2), Jenkins and Surefire (`flakyFailure`,
-`rerunFailure`), GoogleTest and CTest (`status`), GitLab; nested suites.
+`rerunFailure`), GoogleTest and CTest (`status`, `result`), GitLab; nested suites.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +19,7 @@ from hil.errors import UsageError
 from hil.report.junit_properties import OUTPUT_MARK, from_output
 from hil.report.results import LADDER, Status
 from hil.report.signoff import suite_facts as facts
+from hil.report.signoff.dating import time_of, zone_of
 from hil.report.signoff.evidence import (
     MAX_MESSAGE,
     MAX_TEXT,
@@ -26,19 +29,26 @@ from hil.report.signoff.evidence import (
     without_long_tail,
 )
 from hil.report.signoff.foreign import rule_of
+from hil.report.signoff.junit_left_out import put_in_place
 from hil.report.signoff.matching import key_of, key_of_case
 from hil.report.signoff.policy import Foreign
 from hil.report.signoff.xml_reading import read_xml
 
-_NOT_RUN = frozenset({"notrun", "disabled", "skipped", "suppressed", "not run"})
 _INFRASTRUCTURE = "infrastructure"
 
 
 class _Case(xunit2.TestCase):
-    """A testcase with what GoogleTest and CTest write beside the results."""
+    """A testcase with what GoogleTest writes beside the results."""
 
-    status = Attr()
     timestamp = Attr()
+
+
+@dataclass(frozen=True)
+class _File:
+    """A JUnit file, and the zone of times in it that do not say theirs."""
+
+    path: Path
+    zone: tzinfo | None
 
 
 def read_junit(path: Path, foreign: Iterable[Foreign] = ()) -> list[tuple[Source, list[Execution]]]:
@@ -56,6 +66,7 @@ def read_junit(path: Path, foreign: Iterable[Foreign] = ()) -> list[tuple[Source
         raise UsageError(
             f"no JUnit file: <{root.tag[:40]}>, expected <testsuites>", where=str(path)
         )
+    put_in_place(root)
     try:
         # junitparser's own annotations take its wrapper for what it wraps.
         xml = cast("Any", xunit2.JUnitXml).fromroot(root)
@@ -63,9 +74,10 @@ def read_junit(path: Path, foreign: Iterable[Foreign] = ()) -> list[tuple[Source
         raise UsageError(f"no JUnit file: {error}", where=str(path)) from None
     rule = rule_of(path, foreign)
     top = facts.merged(_ruled(rule), _properties(xml))
+    file = _File(path, zone_of(rule.zone) if rule and rule.zone else None)
     found = []
     for suite in xml:
-        found += list(_suites(path, suite, top))
+        found += list(_suites(file, suite, top))
     return found
 
 
@@ -77,7 +89,7 @@ def _ruled(rule: Foreign | None) -> dict[str, str]:
 
 
 def _suites(
-    path: Path, suite: Any, outer: Mapping[str, str]
+    file: _File, suite: Any, outer: Mapping[str, str]
 ) -> Iterator[tuple[Source, list[Execution]]]:
     # A suite around this one may be of another time: a file merged today holds what ran long ago.
     around = (
@@ -89,15 +101,15 @@ def _suites(
     ours = properties.get(OUTPUT_MARK[0]) == OUTPUT_MARK[1]
     cases = [(case, _of_case(case, ours=ours)) for case in suite.iterchildren(_Case)]
     if cases:
-        source = _source(path, properties, [told for _, told in cases])
+        source = _source(file, properties, [told for _, told in cases])
         name = suite.name or ""
-        found = [_execution(case, told, name, source) for case, told in cases]
+        found = [_execution(case, told, name, source, file.zone) for case, told in cases]
         yield source, without_long_tail(found)
     for inner in suite.testsuites():
-        yield from _suites(path, inner, properties)
+        yield from _suites(file, inner, properties)
 
 
-def _source(path: Path, properties: Mapping[str, str], cases: list[dict[str, str]]) -> Source:
+def _source(file: _File, properties: Mapping[str, str], cases: list[dict[str, str]]) -> Source:
     images, seen = facts.images_of(properties)
     replayed = facts.first(properties, facts.REPLAY)
     column = Column(
@@ -107,11 +119,11 @@ def _source(path: Path, properties: Mapping[str, str], cases: list[dict[str, str
         images=images,
     )
     return Source(
-        path=path,
+        path=file.path,
         run=facts.first(properties, facts.RUN),
         column=column,
         seen=seen and not replayed,
-        started=facts.time_of(facts.first(properties, facts.STARTED)),
+        started=time_of(facts.first(properties, facts.STARTED), file.zone),
         stages=_slowest(cases),
         remarks=(f"a replay of {replayed}: no device ran",) if replayed else (),
     )
@@ -142,7 +154,9 @@ def _of_case(case: _Case, *, ours: bool) -> dict[str, str]:
     )
 
 
-def _execution(case: _Case, properties: Mapping[str, str], suite: str, source: Source) -> Execution:
+def _execution(
+    case: _Case, properties: Mapping[str, str], suite: str, source: Source, zone: tzinfo | None
+) -> Execution:
     name, classname = case.name or "", case.classname or ""
     told = facts.first(properties, facts.TEST_ID)
     key = key_of(told) if "::" in told else key_of_case(classname or suite, name)
@@ -157,7 +171,7 @@ def _execution(case: _Case, properties: Mapping[str, str], suite: str, source: S
         status=status,
         attempts=1 + interim,
         unclean=interim if clean else 1 + interim,
-        when=facts.time_of(case.timestamp) or source.started,
+        when=time_of(case.timestamp, zone) or source.started,
         req=facts.words(properties, facts.REQUIREMENTS),
         defects=facts.words(properties, facts.DEFECTS),
         message=message[:MAX_MESSAGE],
@@ -178,9 +192,6 @@ def _outcome(case: _Case) -> tuple[Status, str, str, int]:
             continue
         if worst is Status.PASS or LADDER.index(status) > LADDER.index(worst):
             worst, message, text = status, entry.message or "", entry.text or ""
-    attribute = (case.status or "").lower()
-    if worst is Status.PASS and attribute in _NOT_RUN:
-        return Status.SKIP, f"status={attribute!r}", "", interim
     return worst, message, text, interim
 
 

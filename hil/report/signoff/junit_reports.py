@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two JUnit files: the verdict (one testcase per requirement and column), and all tests merged.
 
+Both are valid against junit-10.xsd; so what a test bears stands in its output, as in the files of runs.
 Cases are given to junitparser all at once: one by one it counts the whole suite again each time.
 """
 
@@ -14,8 +15,9 @@ from junitparser import Error, Failure, Skipped
 from junitparser import TestCase as Base
 from junitparser.xunit2 import FlakyFailure, JUnitXml, RerunFailure, TestCase, TestSuite
 
+from hil.report.junit_properties import OUTPUT_MARK, in_output
 from hil.report.results import Status
-from hil.report.signoff.evidence import MAX_TEXT, Column, Execution
+from hil.report.signoff.evidence import MAX_TEXT, Column, Execution, newest_first
 from hil.report.signoff.judgement import Cell, Holds, JudgedColumn, SignOff
 from hil.report.xml_text import Room, xml_text
 from hil.whole_file import whole_file
@@ -43,7 +45,7 @@ def write_verdict_junit(path: Path, signoff: SignOff) -> None:
 def write_merged_junit(path: Path, executions: Iterable[Execution]) -> None:
     """Write every test of every column once, each with the execution that is the newest.
 
-    Earlier executions of a test in the same column come before it as interim results.
+    Those that came before it in the same column are its interim results.
 
     Raises:
         OSError: it cannot be written.
@@ -53,17 +55,16 @@ def write_merged_junit(path: Path, executions: Iterable[Execution]) -> None:
     for (column,), found in groupby(ordered, key=lambda one: (one.source.column,)):
         suite = _suite(_name(column), _properties(column))
         tests = groupby(found, key=lambda one: one.key)
-        cases: list[Base] = [_case(list(same), room) for _, same in tests]
+        cases: list[Base] = [_case(newest_first(same)[::-1], room) for _, same in tests]
         suite.add_testcases(cases)
         # `add_testsuite` compares with every suite before it, properties and all.
         xml.append(suite)  # type: ignore[no-untyped-call]
     _write(xml, path)
 
 
-def _order(one: Execution) -> tuple[tuple[str, ...], str, float]:
+def _order(one: Execution) -> tuple[tuple[str, ...], str]:
     column = one.source.column
-    when = one.when.timestamp() if one.when else 0.0
-    return (column.board, column.release, column.toolchain or "", column.digest), one.key, when
+    return (column.board, column.release, column.toolchain or "", column.digest), one.key
 
 
 def _write(xml: JUnitXml, path: Path) -> None:
@@ -76,6 +77,7 @@ def _suite(name: str, properties: dict[str, str]) -> TestSuite:
     suite = TestSuite(xml_text(name))  # type: ignore[no-untyped-call]
     for key, value in properties.items():
         suite.add_property(xml_text(key), xml_text(value))
+    suite.add_property(*OUTPUT_MARK)
     return suite
 
 
@@ -104,7 +106,7 @@ def _cell_case(cell: Cell, column: JudgedColumn) -> TestCase:
         case.result = _with_text(Error(message, str(cell.holds)), text)
     elif cell.holds is Holds.WAIVED:
         case.result = Skipped(f"waived: {message}", "waived")
-    case.add_property("req", xml_text(cell.requirement))
+    case.system_out = xml_text(in_output({"req": cell.requirement}))
     return case
 
 
@@ -131,8 +133,8 @@ def _case(same: list[Execution], room: Room) -> TestCase:
     told += [last.message or "an earlier attempt"] * min(last.attempts - 1, _MAX_INTERIM)
     for why in told[-_MAX_INTERIM:]:
         case.add_interim_result(interim(xml_text(why), "earlier"))
-    for requirement in last.req:
-        case.add_property("req", xml_text(requirement))
+    if last.req:
+        case.system_out = xml_text(in_output({"req": ",".join(last.req)}))
     return case
 
 

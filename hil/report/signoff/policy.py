@@ -10,7 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hil.report.signoff.dating import zone_of
 
 _AGE = re.compile(r"(\d{1,5})\s*([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -35,11 +37,17 @@ def _day(value: Any) -> Any:
         raise ValueError("expected a day like 2027-12-31") from None
 
 
+def _zone(value: str) -> str:
+    zone_of(value)
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_day, json_schema_input_type=date)]
 Age = Annotated[timedelta, BeforeValidator(_age, json_schema_input_type=str)]
 Word = Annotated[str, Field(min_length=1, max_length=400, pattern=r"\S")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Zone = Annotated[str, AfterValidator(_zone)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -129,6 +137,9 @@ class Foreign(_Model):
     board: Word | None = None
     release: Word | None = None
     toolchain: Word | None = None
+    zone: Zone | None = Field(
+        None, description="of times that do not say theirs: UTC, +08:00, Asia/Shanghai"
+    )
 
 
 class Policy(_Model):

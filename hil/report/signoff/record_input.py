@@ -11,6 +11,7 @@ from pathlib import Path
 from hil.report.recorded import RecordedRun, read_record
 from hil.report.results import CLASSES, Attempt, RecordedTest, Status
 from hil.report.run_record import Verdict
+from hil.report.signoff.dating import time_of
 from hil.report.signoff.evidence import (
     MAX_MESSAGE,
     MAX_TEXT,
@@ -23,7 +24,6 @@ from hil.report.signoff.evidence import (
 from hil.report.signoff.foreign import rule_of
 from hil.report.signoff.matching import key_of
 from hil.report.signoff.policy import Foreign
-from hil.report.signoff.suite_facts import time_of
 
 #: Seconds: a line may be read a moment before the release of reset is noted; no earlier, and not NaN.
 _EARLIEST = -1.0
@@ -89,9 +89,11 @@ def _execution(test: RecordedTest, source: Source) -> Execution:
 
 
 def _besides(run: RecordedRun) -> Iterator[RecordedTest]:
-    """Yield what the results leave out: the test in which a run was killed, and that some are lost."""
-    if run.verdict == Verdict.KILLED and run.under_way:
-        yield _broken(run.under_way, "the run was killed in this test")
+    """Yield what the results leave out: the test in which a run ended, and that some are lost."""
+    if run.under_way:
+        # Whatever the verdict: interrupted in good order, or "running" to this day for all one can see.
+        told = f"the run was {run.verdict} in this test"
+        yield _broken(run.under_way, told, when=run.finished or "")
     here = [test for test in run.tests if not test.on_target]
     found = {str(status): n for status, n in Counter(test.status for test in here).items()}
     counted = run.values.get("tests")
@@ -106,8 +108,8 @@ def _besides(run: RecordedRun) -> Iterator[RecordedTest]:
         yield _broken(RECORD, f"the run ended as {run.verdict!r}, and no test in it did{why}")
 
 
-def _broken(name: str, told: str) -> RecordedTest:
-    ended = Attempt(1, Status.ERROR, "harness", message=told, text=told)
+def _broken(name: str, told: str, when: str = "") -> RecordedTest:
+    ended = Attempt(1, Status.ERROR, "harness", started=when, message=told, text=told)
     return RecordedTest(name, False, None, (), (), (), (), (ended,))
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hil.report.results import LADDER, Status
+from hil.report.signoff.dating import NO_ZONE, earliest, latest
 from hil.report.signoff.evidence import Execution
 from hil.report.signoff.judgement import Holds, TestJudgement
 from hil.report.signoff.policy import Policy, RepeatPolicy, Requirement, Wanted
 from hil.report.signoff.waiving import Waivers
 
-_PASSED = frozenset({Status.PASS, Status.FLAKY})
 #: Nothing is known of the product: the lab broke, or the test chose not to look.
 _UNKNOWN = frozenset({Status.MISS, Status.SKIP})
 #: Clocks of hosts differ; what is dated beyond this has no date.
@@ -83,27 +83,41 @@ def judge_test(executions: Sequence[Execution], rules: Rules) -> TestJudgement:
 
 
 def _fresh(execution: Execution, rules: Rules) -> bool:
-    return in_time(execution.when, rules)
+    if execution.passed:
+        return in_time(execution.when, rules)
+    return may_be_in_time(execution.when, rules)
 
 
 def in_time(when: datetime | None, rules: Rules) -> bool:
     """Whether something happened when it counts: neither too long ago nor in the future."""
     if when is None:
         return rules.max_age is None
-    if when > rules.at + _AHEAD:
-        return False
+    return not _to_come(when, rules) and _within(earliest(when), rules)
+
+
+def may_be_in_time(when: datetime | None, rules: Rules) -> bool:
+    """Whether something that speaks against the product counts: unless it is surely too long ago."""
+    return _within(latest(when), rules)
+
+
+def _within(when: datetime, rules: Rules) -> bool:
     return rules.max_age is None or rules.at - when <= rules.max_age
+
+
+def _to_come(when: datetime, rules: Rules) -> bool:
+    return earliest(when) > rules.at + _AHEAD
 
 
 def _too_old(execution: Execution, rules: Rules) -> str:
     when, limit = execution.when, rules.max_age
     if when is None:
         return f"{execution.source.name} does not say when it was executed"
-    if limit is None or when > rules.at:
+    if limit is None or _to_come(when, rules):
         return f"executed at {when:%Y-%m-%d %H:%M}, which is still to come"
-    return (
-        f"executed at {when:%Y-%m-%d %H:%M}; at most {_age(limit)} old, is {_age(rules.at - when)}"
-    )
+    told = f"executed at {when:%Y-%m-%d %H:%M}"
+    if when.tzinfo is NO_ZONE:
+        told += " of a zone that nobody names (`foreign` in the policy can)"
+    return f"{told}; at most {_age(limit)} old, is {_age(rules.at - earliest(when))}"
 
 
 def _age(age: timedelta) -> str:
@@ -119,9 +133,9 @@ def _taken(fresh: Sequence[Execution], rules: Rules) -> tuple[Execution, ...]:
 
 
 def _judge(name: str, taken: tuple[Execution, ...], rules: Rules) -> TestJudgement:
-    passed = [e for e in taken if e.status in _PASSED]
+    passed = [e for e in taken if e.passed]
     refuted = [e for e in passed if rules.refuted_by.intersection(e.defects)]
-    others = [e for e in taken if e.status not in _PASSED]
+    others = [e for e in taken if not e.passed]
     enough = bool(passed) if rules.policy.repeats.policy is RepeatPolicy.BEST_OF_N else not others
     if not enough:
         worst = max(others, key=lambda e: LADDER.index(e.status))

@@ -161,4 +161,6 @@ def _parse(envelope: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
         ]
     except (KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
         raise ValueError("no DSSE envelope") from error
+    if not signatures:
+        raise ValueError("it holds no signature")
     return payload, signatures

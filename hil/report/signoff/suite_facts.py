@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 #: Names of properties, ours first; then those that other harnesses write for the same.
 BOARD = ("target.board", "target.id", "board", "board.name")
@@ -58,19 +56,6 @@ def images_of(properties: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...
     return tuple(sorted(pairs)), seen
 
 
-def time_of(text: str | None) -> datetime | None:
-    """Return a time as the dialects write it, None for what is none; without a zone it is UTC."""
-    if not text:
-        return None
-    for read in (_iso, parsedate_to_datetime):
-        try:
-            found = read(text.strip()[:64])
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return None
-
-
 def number_of(text: str | None) -> float | None:
     """Return a number from 0 on, None for what is none."""
     try:
@@ -78,10 +63,6 @@ def number_of(text: str | None) -> float | None:
     except ValueError:
         return None
     return found if 0 <= found < float("inf") else None
-
-
-def _iso(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def merged(outer: Mapping[str, str], own: Iterator[tuple[str, str]]) -> dict[str, str]:

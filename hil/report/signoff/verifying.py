@@ -26,6 +26,7 @@ from hil.report.signoff.bundle import (
     STATEMENT,
     comment,
     digest_of,
+    manifest_of,
 )
 from hil.report.signoff.checked import Checked
 from hil.report.signoff.signing import check, key_id, opened
@@ -144,11 +145,17 @@ def _files(
     if manifest is None:
         return [f"missing: {MANIFEST}"] if MANIFEST not in by_name else []
     try:
-        listed = {one["name"]: one for one in json.loads(manifest)["files"]}
+        rows = list(json.loads(manifest)["files"])
+        listed = {one["name"]: one for one in rows}
     except (ValueError, TypeError, KeyError, RecursionError):
         return [f"changed: {MANIFEST}: no manifest any more"]
     checked.files = len(listed)
     found = [f"missing: {name}" for name in listed if name not in by_name]
+    if len(listed) != len(rows) or manifest_of(rows) != manifest:
+        found.append(f"changed: {MANIFEST}: it is not as it was written")
+    in_order = [*listed, *(name for name in LAST if name in by_name)]
+    if not found and [name for name in by_name if name in listed or name in LAST] != in_order:
+        found.append("changed: the order of the files")
     for name, entry in by_name.items():
         if name in LAST:
             continue
