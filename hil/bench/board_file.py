@@ -7,8 +7,10 @@ those that come with rse-hil.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.util
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +92,14 @@ def find_board(name: str, extra: Iterable[Path] = ()) -> Path:
     )
     folders = ", ".join(str(folder) for folder in search_path(extra)) or "no folder"
     raise UsageError(f"no board {name!r} ({hint}; searched: {folders})")
+
+
+def name_of(file: BoardFile) -> str:
+    """Return a board as a word of a command: its name where that finds it, or its path."""
+    with contextlib.suppress(UsageError):
+        if find_board(file.board.name).resolve() == file.path:
+            return file.board.name
+    return shlex.quote(str(file.path))
 
 
 def load_board(path: Path, shown: str | None = None) -> BoardFile:

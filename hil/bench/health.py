@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.bench.bench import Bench
-from hil.bench.board_file import BoardFile
+from hil.bench.board_file import BoardFile, name_of
 from hil.bench.doctor import Finding
 from hil.bench.quarantine import Quarantine
 from hil.errors import DeviceError, HilError
@@ -69,8 +69,8 @@ def quarantined(file: BoardFile) -> list[Finding]:
         Finding(
             "quarantine",
             f"{state.device} since {state.since}, {state.failures} failures in a row: {state.reason}",
-            f"mend it, then `hil doctor {file.board.name} --live` and "
-            f"`hil doctor {file.board.name} --release`",
+            f"mend it, then `hil doctor {name_of(file)} --live` and "
+            f"`hil doctor {name_of(file)} --release`",
         )
         for state in Quarantine(file).held()
     ]

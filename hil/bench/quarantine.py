@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hil.bench.board_file import BoardFile
+from hil.bench.board_file import BoardFile, name_of
 from hil.bench.locks import lock_file
 from hil.bench.placeholders import expand, is_announced
 from hil.errors import DeviceError, HilError
@@ -109,7 +109,7 @@ class Quarantine:
     def __init__(self, file: BoardFile, folder: Path | None = None) -> None:
         self._devices = devices_of(file)
         self._after = file.board.quarantine_after or AFTER
-        self._board = file.board.name
+        self._board = name_of(file)
         self._folder = folder or state_folder()
 
     def held(self) -> list[DeviceState]:

@@ -19,8 +19,9 @@ PROMPT_SECONDS = 0.3
 
 
 def colours_wanted(stream: TextIO) -> bool:
-    """Whether a stream is a terminal whose user did not ask for plain text (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    """Whether a stream is a terminal with colours, and its user wants them (https://no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
 
 
 class Screen:

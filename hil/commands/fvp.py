@@ -88,14 +88,24 @@ def _of_board(options: argparse.Namespace, folder: Path) -> Invocation:
         raise UsageError(
             f"{file.board.name}: its launcher is {settings.kind}; expected a board with an FVP"
         )
-    plan = LoadPlan(()) if options.no_images else build_plan(file, folder / "images")
     try:
+        plan = LoadPlan(()) if options.no_images else build_plan(file, folder / "images")
         with tempfile.TemporaryDirectory(prefix="hil-fvp-") as state:
             return _start(file, settings, Path(state), plan)
     finally:
-        for empty in (folder / "images", folder):
-            if empty.is_dir() and not any(empty.iterdir()):
-                empty.rmdir()
+        _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove folders in which no image was put."""
+    from hil.images.files import LOCK
+
+    images = folder / "images"
+    if images.is_dir() and [path.name for path in images.iterdir()] == [LOCK]:
+        (images / LOCK).unlink()
+    for empty in (images, folder):
+        if empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def _start(file: BoardFile, settings: FvpSettings, state: Path, plan: LoadPlan) -> Invocation:

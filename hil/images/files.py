@@ -4,19 +4,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hil.errors import ImageError
+from hil.errors import DeviceError, HilError, ImageError
 from hil.whole_file import HALF, whole_file
 
 #: Seconds; building all images of a board takes a few.
 BUILD_LIMIT = 300.0
 _LOOK = 0.05
-_LOCK = ".lock"
+#: Keeps others out of a folder of images.
+LOCK = ".lock"
+
+#: What a disk says of itself, not of the file.
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 #: More than any image that is parsed here; a larger file is a mistake.
 MAX_IMAGE = 64 * 1024 * 1024
@@ -46,6 +51,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
 
     Raises:
         ImageError: the folder cannot be written.
+        DeviceError: the disk is full or broken.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +59,18 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
             os.fchmod(stream.fileno(), mode)
             stream.write(data)
     except OSError as error:
-        raise ImageError(f"cannot be written: {error.strerror or error}", path=path) from error
+        raise unwritten(path, error) from error
+
+
+def unwritten(path: Path, error: OSError) -> HilError:
+    """Return what to raise for a file that cannot be written: it may be the lab's disk."""
+    if error.errno in _DISK:
+        return DeviceError(
+            f"{path}: {error.strerror}",
+            operation="write image",
+            hint="make room on the disk of the run records, or see why it cannot be written any more",
+        )
+    return ImageError(f"cannot be written: {error.strerror or error}", path=path)
 
 
 @contextlib.contextmanager
@@ -72,9 +89,9 @@ def one_at_a_time(folder: Path, limit: float = BUILD_LIMIT) -> Iterator[None]:
         ImageError: another process has not finished in that time.
     """
     try:
-        fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ImageError(f"cannot be written: {error.strerror}", path=folder / _LOCK) from error
+        raise unwritten(folder / LOCK, error) from error
     try:
         if _wait_for(fd, time.monotonic() + limit):
             for path in folder.iterdir():

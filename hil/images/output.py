@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hil.errors import ImageError
 from hil.images.content import CHUNK, Content
+from hil.images.files import unwritten
 from hil.whole_file import whole_file
 
 #: What a name may be made of that comes out of an image.
@@ -70,7 +70,8 @@ def new_file(path: Path, mode: int | None = None) -> Iterator[Output]:
         mode: Its permissions; by default those of the file that is there, or 0o644.
 
     Raises:
-        ImageError: the folder cannot be written; what the writer raises goes through, and the old
+        ImageError: the folder cannot be written.
+        DeviceError: the disk is full or broken. What the writer raises goes through, too; the old
             file stays.
     """
     try:
@@ -79,7 +80,7 @@ def new_file(path: Path, mode: int | None = None) -> Iterator[Output]:
             os.fchmod(stream.fileno(), _mode(path) if mode is None else mode)
             yield Output(path, stream.fileno())
     except OSError as error:
-        raise ImageError(f"cannot be written: {error.strerror or error}", path=path) from error
+        raise unwritten(path, error) from error
 
 
 def _mode(path: Path) -> int:

@@ -42,7 +42,7 @@ def test_failures_in_a_row_lead_to_quarantine(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match=r"probe L1 \(and 1 more\) is in quarantine") as caught:
         quarantine.check()
     assert "3 failures in a row; the last one, of the run y: no answer" in str(caught.value)
-    assert "hil doctor lab --release" in str(caught.value)
+    assert f"hil doctor {tmp_path}/lab.yaml --release" in str(caught.value)
     assert caught.value.operation == "quarantine"
 
 

@@ -95,6 +95,14 @@ def test_on_one_line_and_as_json_it_is_the_same_command(
     assert told["env"] == {"LAB_NOTE": "two words", "API_TOKEN": "<hidden>"}
 
 
+def test_nothing_is_left_of_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """What is missing is told before there is an image to keep."""
+    folder = tmp_path / "f"
+    assert main(["fvp", "FVP_RD_V3_R1", "--folder", str(folder)]) == 2
+    assert "HIL_TFM_BIN" in capsys.readouterr().err
+    assert not folder.exists()
+
+
 def test_without_images_nothing_is_made(
     tmp_path: Path, board: Path, capsys: pytest.CaptureFixture[str]
 ):

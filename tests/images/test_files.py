@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from hil.errors import ImageError
-from hil.images.files import one_at_a_time
+from hil.errors import DeviceError, ImageError
+from hil.images.files import one_at_a_time, write_atomically
+from hil.images.output import new_file
 
 PLAN = """
 import hashlib, sys
@@ -56,6 +58,23 @@ def test_halves_of_files_are_removed(tmp_path: Path) -> None:
     with one_at_a_time(tmp_path):
         assert not half.exists()
     assert {path.name for path in tmp_path.iterdir()} == {whole.name, ".lock"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_whose_fault_a_file_is_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A full disk is the lab's; a folder that is not ours is told as such."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    expected = ImageError if number == errno.EACCES else DeviceError
+    with pytest.raises(expected, match=os.strerror(number)):
+        write_atomically(tmp_path / "x.bin", b"x")
+    with pytest.raises(expected, match=r"x\.bin"), new_file(tmp_path / "x.bin"):
+        pytest.fail("it is open")
 
 
 def test_another_process_that_never_finishes(tmp_path: Path) -> None:
