@@ -96,6 +96,8 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
     problems += [f"two images are called {name!r}" for name in names if names.count(name) > 1]
     # An image that could not be made is one problem, not also a hole.
     complete = not problems
+    for image in images:
+        files.judge(image)
     problems += files.problems
     problems += check_places(images, board.rse_ids if complete else [], layout)
     if isinstance(board.launcher, QemuSettings):

@@ -16,6 +16,7 @@ from hil.images.build_tree import BuildTree, read_tree
 from hil.images.files import read_bounded
 from hil.images.found_image import FoundImage
 from hil.images.image_roles import Role
+from hil.images.placement import PlacedImage
 from hil.images.plan import SYNONYMS
 from hil.images.platforms import Platform
 from hil.images.recognise import recognise
@@ -41,6 +42,8 @@ _ROLES: dict[str, Role] = {
     "si_cl1": Role.SI_CL1,
     "si_cl2": Role.SI_CL2,
 }
+#: Files of several images, begun by one of this role; no other file stands for one of these.
+_JOINED = {"tfm_s_ns": Role.S}
 #: In a package with the table the image itself is encrypted, and executes in place.
 _IN_PLACE = {
     ("rse-s", "rse-sic-tables-s"): Role.S_ENCRYPTED,
@@ -81,6 +84,9 @@ class TreeFiles:
         role = _ROLES.get(name.removesuffix("_secondary"))
         role = next((_IN_PLACE[name, n] for n in beside if (name, n) in _IN_PLACE), role)
         inside = self._has(path)
+        if inside and (first := _JOINED.get(name.removesuffix("_secondary"))) and path.exists():
+            self._judge(path, first, name)
+            return path
         # A name with {id} is of several files.
         if role is None or not inside or "{id}" in path.name:
             return path
@@ -125,6 +131,15 @@ class TreeFiles:
             return found[0].path
         self._doubt(path, name, found)
         return path
+
+    def judge(self, image: PlacedImage) -> None:
+        """Note what is wrong with an image that is going to be loaded, wherever its file is."""
+        name = image.name.removesuffix("_secondary")
+        role = _ROLES.get(name) or _JOINED.get(name)
+        if role is not None:
+            self._judge(image.path, role, image.name)
+        elif image.name == "provisioning":
+            self._note_message(image.path, image.name, image.rse)
 
     def _doubt(self, path: Path, name: str, found: Sequence[FoundImage]) -> None:
         """Tell of several files that may stand for one that is missing."""

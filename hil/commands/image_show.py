@@ -40,7 +40,7 @@ def _show(options: argparse.Namespace) -> int:
             raise ImageError("is no image that is known here", path=path)
         lines = [f"{path}: {image.role}", *(f"  {name:<18} {text}" for name, text in _rows(image))]
         print("\n".join(([""] if number else []) + lines))
-        damaged |= any(remark.startswith("DAMAGED") for remark in image.remarks)
+        damaged |= bool(image.damage)
     return 1 if damaged else 0
 
 

@@ -150,7 +150,7 @@ class QemuLauncher:
         saved, failure = [], None
         for device in self._devices.values():
             try:
-                saved.append(device.stop())
+                saved.append(device.stop(needed=self._kept is not None))
             except DeviceError as error:
                 failure = failure or error
         kept, self._kept = self._kept, None

@@ -145,14 +145,17 @@ class QemuDevice:
         """Return None while QEMU lives, else one sentence that says why not."""
         return self._qemu.dead() if self._qemu else "QEMU was not started"
 
-    def stop(self) -> bool:
+    def stop(self, *, needed: bool = True) -> bool:
         """Save the regions that are kept and end QEMU; may be called twice.
+
+        Args:
+            needed: Somebody is going to read the regions.
 
         Returns:
             Whether the regions were saved.
 
         Raises:
-            DeviceError: QEMU survived even SIGKILL.
+            DeviceError: regions that are needed could not be saved, or QEMU survived even SIGKILL.
         """
         qemu, self._qemu = self._qemu, None
         if qemu is None:
@@ -169,7 +172,7 @@ class QemuDevice:
                 qemu.quit()
         finally:
             qemu.end()
-        if failure is not None and self.nvm.files:
+        if failure is not None and needed and self.nvm.files:
             raise DeviceError(
                 f"{failure}; the device's memory is as it was saved before, or blank",
                 rse=self.rse,

@@ -9,6 +9,7 @@ server can do it, a raw TCP or telnet console is a thousand times faster.
 from __future__ import annotations
 
 import io
+import queue
 import threading
 from typing import Any
 
@@ -34,9 +35,21 @@ class UrlSource(Source):
         wanted = min(_READ_SIZE, self._port.in_waiting or 1)
         data = bytearray()
         # RFC 2217 in pyserial gives one byte a call to those who do not wait.
-        while len(data) < wanted and (more := self._port.read(wanted - len(data))):
-            data += more
+        try:
+            while len(data) < wanted and (more := self._port.read(wanted - len(data))):
+                data += more
+        except OSError:
+            data += self._left()
+            if not data:
+                raise
         return bytes(data) or None
+
+    def _left(self) -> bytes:
+        """Return what pyserial has read of a server that is gone, and keeps back then."""
+        data, left = bytearray(), getattr(self._port, "_read_buffer", None)
+        while isinstance(left, queue.Queue) and not left.empty():
+            data += left.get_nowait() or b""
+        return bytes(data)
 
     def write(self, data: bytes) -> int:
         """Write it."""

@@ -119,11 +119,18 @@ def _unrecognised(scanner: Scanner) -> Verdict:
 def _of_last_boots(boots: tuple[Boot, ...], scanner: Scanner) -> Verdict:
     """Return the verdict about the last boot; one that is cut early says less than a refusal."""
     last = _of_boot(boots[-1], scanner)
-    if last.kind == "stopped" and len(boots) > 1 and boots[-1].furthest in _BEFORE_RUNTIME:
+    if last.kind == "stopped" and len(boots) > 1 and _in_boot_loader(boots[-1]):
         before = _of_boot(boots[-2], scanner)
         if before.kind == "refused":
             return Verdict("refused", f"{before.sentence}; in the next boot {last.sentence}")
     return last
+
+
+def _in_boot_loader(boot: Boot) -> bool:
+    """Return whether nothing of a boot came from behind its boot loaders."""
+    tests = boot.regression, boot.arch
+    behind = boot.handed_over or any(t.under_way or t.total for t in tests)
+    return boot.furthest in _BEFORE_RUNTIME and not behind
 
 
 def _with_earlier_boots(verdict: Verdict, boots: tuple[Boot, ...], count: int) -> Verdict:

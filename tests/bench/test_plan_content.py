@@ -130,6 +130,51 @@ def test_a_file_that_no_boot_takes_is_told(
     assert any(problem in text for text in problems), problems
 
 
+def test_files_are_looked_at_wherever_the_board_has_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that the environment or an absolute path names, without a build tree."""
+    monkeypatch.setenv("HIL_TFM_BIN", str(folder))
+    board = folder.parent / "lab.yaml"
+    board.write_text(BOARD.format(platform="rdv3", message=ONE_FILE))
+    assert make_plan(load_board(board), None, folder.parent / "cache").problems == ()
+    for name in ("bl2_signed.bin", "tfm_s_signed.bin", MESSAGE):
+        (folder / name).write_bytes(b"\xff" * 30000)
+    told = make_plan(load_board(board), None, folder.parent / "cache").problems
+    assert sum("expected" in problem for problem in told) == 3, told
+    other = folder.parent / "other"
+    other.mkdir()
+    board.write_text(board.read_text().replace("${HIL_TFM_BIN}/tfm_s", f"{folder}/tfm_s"))
+    told = make_plan(load_board(board), Tree.at(other), folder.parent / "cache").problems
+    assert any("tfm_s_signed.bin: image 'tfm_s': expected" in problem for problem in told), told
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda data: data, None),
+        (_bit(0x500), "its hash is wrong"),
+        (lambda data: b"\xff" * len(data), "expected TF-M S"),
+        (lambda data: data[:2000], "DAMAGED"),
+    ],
+)
+def test_joined_images_are_looked_at(
+    folder: Path, change: Callable[[bytes], bytes], problem: str | None
+) -> None:
+    """`tfm_s_ns_signed.bin` is all that boards without an RSE load."""
+    joined = (folder / "tfm_s_signed.bin").read_bytes()
+    (folder / "tfm_s_ns_signed.bin").write_bytes(change(joined))
+    board = folder.parent / "lab.yaml"
+    board.write_text(
+        'release: "2.2.2"\nlauncher: {kind: pyocd, target: an521}\n'
+        "rses: [{id: 0, probe: P, console: {serial: /dev/ttyX}}]\nimages:\n  tfm_s_ns: "
+        '{memory: flash, address: 0x10080000, file: "${HIL_TFM_BIN}/tfm_s_ns_signed.bin"}\n'
+    )
+    told = make_plan(load_board(board), Tree.at(folder), folder.parent / "cache").problems
+    about = [text for text in told if "image 'tfm_s_ns'" in text]
+    assert [problem in text for text in about] == ([True] if problem else []), told
+
+
 @pytest.mark.parametrize("message", [FILES, BY_ID])
 def test_messages_are_looked_at_however_the_board_names_them(folder: Path, message: str) -> None:
     """One file for all, one for each RSE, one by the id in its name."""

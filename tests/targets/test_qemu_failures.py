@@ -148,18 +148,28 @@ def test_a_killed_qemu_is_told_and_comes_back(tmp_path: Path) -> None:
 @needs_qemu
 @pytest.mark.parametrize("when", ["load", "stop"])
 def test_memory_that_cannot_be_kept_is_told(tmp_path: Path, when: str) -> None:
-    """Else a rollback test would go on with older counters than the device's."""
-    with QemuLab(tmp_path, nvm=COUNTERS) as lab:
+    """Else a rollback test, or the next run, would go on with older counters than the device's."""
+    with QemuLab(tmp_path, nvm=COUNTERS | ({"keep": "otp"} if when == "stop" else {})) as lab:
         lab.boot()
         lab.counters("count")
         lab.launcher.load(plan(placed(FIRMWARE)))
-        [kept] = tmp_path.rglob("nvm-*.img")
+        [kept] = (tmp_path / "state").rglob("nvm-*.img")
         kept.unlink()
         kept.mkdir()
         with pytest.raises(
             DeviceError, match=r"keep memory: .*the device's memory is as it was saved"
         ):
             lab.launcher.load(plan(placed(FIRMWARE))) if when == "load" else lab.launcher.stop()
+        assert not processes_in(tmp_path)
+
+
+@needs_qemu
+def test_memory_that_nobody_reads_again_may_be_lost(tmp_path: Path) -> None:
+    """At the end of a run without `keep` it is gone anyway."""
+    with QemuLab(tmp_path, nvm=COUNTERS, timeouts={"monitor": 0.3, "stop": 0.2}) as lab:
+        lab.boot()
+        os.kill(lab.pid(), signal.SIGSTOP)
+        lab.launcher.stop()
         assert not processes_in(tmp_path)
 
 

@@ -114,6 +114,8 @@ CRASH = "FATAL ERROR: HardFault\n"
         (RUNTIME + "FATAL ERROR: Platform Exception\n", "panicked", "died: FATAL ERROR: Platform"),
         (REFUSAL + BL2[:60], "refused", "in the next boot the log ends after stage BL2"),
         (REFUSAL + BL2 + RUNTIME, "running", "boot 1 stopped at"),
+        (REFUSAL + BL2, "stopped", "the log ends after stage BL2"),
+        (REFUSAL + BL2 + SECURE[:180], "stopped", "the log ends in test TFM_S_PS_TEST_1001"),
         (SECURE.replace("TESTSUITE PASSED!", FRAMEWORK) + NS_END, "failed", "INVALID_TEST_DATA"),
         (BL2 + SECURE.replace("PASSED!", "PASSED![INF][Crypto] x") + NS_END, "completed", "EOT"),
     ],
@@ -129,7 +131,9 @@ CRASH = "FATAL ERROR: HardFault\n"
         "one boot", "refused upgrade", "EOT in a test", "bare EOT",
         "stale EOT", "stale EOT, runtime", "stale EOT, hangs in a test", "stale standby", "EOT in BL2",
         "psa-arch begun anew", "MPC fault", "PPC fault of 1.6", "platform exception of 2.0",
-        "refused, cut in the next boot", "refused, then well", "error of the framework", "glued verdict",
+        "refused, cut in the next boot", "refused, then well",
+        "refused, then handed over", "refused, then hangs in a test",
+        "error of the framework", "glued verdict",
     ],
 )  # fmt: skip
 def test_verdicts(tmp_path: Path, text: str, kind: str, told: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -99,6 +100,34 @@ def test_rfc2217_url(capture: Capture, transcript: Transcript) -> None:
         capture.detach(transcript)
     assert heard == b"gobye"
     assert transcript.size == 20_000 + len(b"said \xff\r\n")
+
+
+def test_last_words_over_rfc2217(capture: Capture, transcript: Transcript) -> None:
+    """Pyserial has read what a server said before it went, and would keep it back."""
+    from serial import rfc2217, serial_for_url
+
+    device = serial_for_url("loop://", timeout=0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                manager = rfc2217.PortManager(device, _Connection(client))
+                client.settimeout(0.02)
+                heard = b""
+                while b"go" not in heard:
+                    with contextlib.suppress(TimeoutError):
+                        heard += b"".join(manager.filter(client.recv(1024)))
+                client.sendall(b"last words" * 500)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"rfc2217://127.0.0.1:{server.getsockname()[1]}"
+        capture.attach(transcript, open_source("serial", address))
+        Console(transcript, capture, timeout=10).send("go")
+        thread.join(10)
+        until(lambda: not transcript.live, "the end")
+    assert transcript.read(0, 10_000) == b"last words" * 500
 
 
 def test_a_port_that_is_slow_to_close() -> None:
