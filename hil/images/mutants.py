@@ -51,7 +51,7 @@ _EVEN_SO = {_RSE: _YES, _BUILTIN: _YES}
 _BL1_2 = {Loader.BL1_2: _NO}
 _PROVISIONING = {Loader.PROVISIONING: _NO}
 #: Before 2.3 BL2 took the built-in key of the image's number and read nothing that names one.
-_KEYID_UNREAD = {"2.1": _EVEN_SO, "2.2": _EVEN_SO}
+_KEYID_UNREAD = {"2.1": {_BUILTIN: _YES}, "2.2": {_BUILTIN: _YES}}
 #: From 2.3 on BL2 with built-in keys refuses every image without a KEYID.
 _NO_KEYHASH: Mapping[str, Mapping[Loader, Verdict | None]] = {"2.3": {_BUILTIN: None}}
 
@@ -139,7 +139,7 @@ _BYTES = (
     _mcuboot("tlv-unknown", "a TLV of a vendor's type behind the others: no hash covers it and no list of allowed types is built in", m.unknown_tlv, _EVEN_SO),
     _mcuboot("second-signature-bad", "a wrong signature behind the good one: without a key of its own before it nothing reads it", m.more_tlvs((ECDSASIG,), ECDSASIG), _EVEN_SO),
     _mcuboot("second-key-and-bad-signature", "key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((PUBKEY, ECDSASIG), ECDSASIG), {_RSE: _NO}),
-    _mcuboot("second-keyid-bad-signature", "number of a built-in key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((KEYID, ECDSASIG), ECDSASIG), by_generation=_KEYID_UNREAD),
+    _mcuboot("second-keyid-bad-signature", "number of a built-in key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((KEYID, ECDSASIG), ECDSASIG), {_BUILTIN: _NO}, by_generation=_KEYID_UNREAD),
 )  # fmt: skip
 
 _SIGNED = (
@@ -162,7 +162,9 @@ _TLV_VERDICTS: dict[tuple[str, int], Mapping[Loader, Verdict]] = {
     ("duplicate", SHA256): _EVEN_SO,
     ("duplicate", PUBKEY): {_RSE: _YES},
     ("duplicate", ECDSASIG): _EVEN_SO,
-    ("duplicate", KEYID): _EVEN_SO,
+    # Images of the RSE hold their key itself.
+    **{(change, KEYID): {_BUILTIN: _NO} for change in ("drop", "flip", "wrong-length")},
+    ("duplicate", KEYID): {_BUILTIN: _YES},
     # Keys are built in: nothing reads the TLV that names one (up to 2.2).
     ("drop", KEYHASH): {_BUILTIN: _YES},
     ("flip", KEYHASH): {_BUILTIN: _YES},
