@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hil.bench.board import Stage
 from hil.bench.board_file import BoardFile
 from hil.bench.boot_outcome import tell_boot, with_runtime_reports
 from hil.bench.boots import SystemBoot
+from hil.bench.image_events import tell_loaded, tell_plan
 from hil.bench.image_plan import build_plan
 from hil.bench.janitor import Janitor, new_mark, put_away
 from hil.bench.journal import Journal
@@ -26,9 +26,10 @@ from hil.bench.targets import console_endpoints, make_launcher
 from hil.errors import DeviceError
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
-from hil.targets.load import FlashPolicy, LoadPlan, LoadReport, PlacedImage, Progress
+from hil.targets.load import FlashPolicy, LoadPlan, LoadReport, Progress
 from hil.targets.recovery import Lab
-from hil.uart.capture import Capture, CaptureEvent
+from hil.uart.capture import Capture
+from hil.uart.capture_events import CaptureEvent
 from hil.uart.console import Console
 from hil.uart.follower import BootFollower
 from hil.uart.guard import Guard
@@ -120,7 +121,7 @@ class Bench:
         self._stack.callback(put_away, state, logs)
         if images:
             self.plan = build_plan(self._file, self._cache)
-            self._journal.event("images", images=[_told(image) for image in self.plan.images])
+            tell_plan(self._journal, self.plan)
 
         self._values = {
             "state": str(state),
@@ -156,25 +157,7 @@ class Bench:
             if (dead := self._services.ended(error.rse)) is None:
                 raise
             raise DeviceError(dead, rse=error.rse, operation="load") from error
-        self._journal.event(
-            "loaded",
-            seconds=round(report.seconds, 3),
-            tools=dict(report.tools),
-            images=[
-                {
-                    "name": loaded.image.name,
-                    "rse": loaded.image.rse,
-                    "sha256": loaded.sha256_on_device,
-                    "how": loaded.how,
-                    "written": loaded.written,
-                    "skipped": loaded.skipped,
-                }
-                for loaded in report.images
-            ],
-            boards=[
-                asdict(board) | {"bytes_per_second": round(board.rate)} for board in report.boards
-            ],
-        )
+        tell_loaded(self._journal, report)
         return report
 
     def cycle_power(self) -> None:
@@ -389,14 +372,3 @@ def _of_host(error: OSError, operation: str) -> DeviceError:
     """Return what this host refused (a full disk, a missing folder) as what it is for the run."""
     where = f": {error.filename}" if error.filename else ""
     return DeviceError(f"{error.strerror or error}{where}", operation=operation)
-
-
-def _told(image: PlacedImage) -> dict[str, Any]:
-    return {
-        "name": image.name,
-        "rse": image.rse,
-        "address": hex(image.address),
-        "sha256": image.sha256,
-        "size": image.size,
-        "version": image.version,
-    }

@@ -70,6 +70,8 @@ class TreeFiles:
     def __init__(self, folders: tuple[Path, ...], platform: Platform | None = None) -> None:
         self._folders = folders
         self._check = RoleCheck(platform)
+        #: Files that were looked at, for a name, and an RSE where it matters.
+        self._judged: set[tuple[Path, str, int | None]] = set()
         self.notes: list[str] = []
         self.problems: list[str] = []
 
@@ -163,6 +165,8 @@ class TreeFiles:
             self._note_message(path, name, rse)
 
     def _note_message(self, path: Path, name: str, rse: int) -> None:
+        if self._was_judged(path, name, rse):
+            return
         try:
             found = recognise(path, read_bounded(path))
         except ImageError:
@@ -172,6 +176,8 @@ class TreeFiles:
 
     def _judge(self, path: Path, role: Role, name: str) -> None:
         """Note what is wrong with a file that is there under its name."""
+        if self._was_judged(path, name, None):
+            return
         try:
             data = read_bounded(path)
             found = recognise(path, data)
@@ -180,6 +186,12 @@ class TreeFiles:
             return
         if data and (problem := self._check.wrong(path, data, found, role)):
             self.problems.append(f"{path}: image {name!r}: {problem}")
+
+    def _was_judged(self, path: Path, name: str, rse: int | None) -> bool:
+        """Return whether this was asked before: a file is placed for each RSE, and found before."""
+        known = (path, name, rse) in self._judged
+        self._judged.add((path, name, rse))
+        return known
 
     @cached_property
     def _images(self) -> list[FoundImage]:

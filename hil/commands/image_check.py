@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from hil.commands.options import Commands
-from hil.commands.seal_options import add_keys, seal_keys
+from hil.commands.seal_options import add_keys, read_keys, seal_keys
 
 
 def add(actions: Commands) -> None:
@@ -58,7 +58,7 @@ def _check(options: argparse.Namespace) -> int:
         options.address,
     )
     findings = check_messages(images, system)
-    keys = seal_keys(options)
+    keys = seal_keys(read_keys(options.key), options.krtl)
     for image in images:
         rse = "-" if image.rse_id is None else image.rse_id
         remarks = list(image.remarks)

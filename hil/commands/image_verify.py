@@ -89,7 +89,7 @@ def _findings(
         except ImageError as error:
             yield _Word.WRONG, str(error)
     elif image.message is not None:
-        yield _message(image, options)
+        yield _message(image, keys, options)
     elif image.damage:
         yield _Word.WRONG, f"{image.role}: it is damaged"
     else:
@@ -149,11 +149,12 @@ def _bl2(data: bytes, path: Path, options: argparse.Namespace) -> _Finding:
     return _Word.GOOD, "decrypts, signature good (the key given)"
 
 
-def _message(image: FoundImage, options: argparse.Namespace) -> _Finding:
+def _message(image: FoundImage, keys: list[bytes], options: argparse.Namespace) -> _Finding:
     from hil.images.message_seal import check_seal, seal_name
     from hil.model.releases import release_for
 
     assert image.message is not None
     message = image.message.message
-    check, why = check_seal(message, seal_keys(options), release_for(options.release))
+    seals = seal_keys(keys, options.krtl)
+    check, why = check_seal(message, seals, release_for(options.release))
     return _of(check), f"{image.role}: {seal_name(message)} {check} ({why})"

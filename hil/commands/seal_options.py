@@ -52,11 +52,15 @@ def read_keys(paths: Sequence[Path]) -> list[bytes]:
     return keys
 
 
-def seal_keys(options: argparse.Namespace) -> SealKeys:
+def seal_keys(keys: Sequence[bytes], krtl_file: Path | None) -> SealKeys:
     """Return the keys for provisioning messages; those that sign no messages are left out.
 
+    Args:
+        keys: Content of key files.
+        krtl_file: Holds the root key of the RTL.
+
     Raises:
-        ImageError: a file that cannot be read, holds no key, or a KRTL of another size.
+        ImageError: KRTL cannot be read, or has another size.
     """
     from hil.errors import ImageError
     from hil.images.files import read_bounded
@@ -64,10 +68,8 @@ def seal_keys(options: argparse.Namespace) -> SealKeys:
     from hil.model.secret import Secret
 
     krtl = None
-    if options.krtl is not None:
-        krtl = Secret(read_bounded(options.krtl, KRTL_SIZE, "KRTL"))
+    if krtl_file is not None:
+        krtl = Secret(read_bounded(krtl_file, KRTL_SIZE, "KRTL"))
         if len(krtl) != KRTL_SIZE:
-            raise ImageError(
-                f"KRTL: expected {KRTL_SIZE} bytes, got {len(krtl)}", path=options.krtl
-            )
-    return SealKeys(krtl, tuple(filter(None, map(point_of, read_keys(options.key)))))
+            raise ImageError(f"KRTL: expected {KRTL_SIZE} bytes, got {len(krtl)}", path=krtl_file)
+    return SealKeys(krtl, tuple(filter(None, map(point_of, keys))))

@@ -53,6 +53,8 @@ __all__ = [
 MAGIC = b"\x3d\xb8\xf3\x96"
 TLV_MAGIC = 0x6907
 PROTECTED_TLV_MAGIC = 0x6908
+#: What ends a slot whose image is to be tried.
+TRAILER_MAGIC = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
 
 #: Magic, load address, header size, size of protected TLVs, image size, flags, version.
 HEADER = struct.Struct("<4sIHHIIBBHI4x")

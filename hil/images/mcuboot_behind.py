@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hil.errors import ImageError
-from hil.images.mcuboot import MAGIC, McubootImage, parse_image
+from hil.images.mcuboot import MAGIC, TRAILER_MAGIC, McubootImage, parse_image
 
 _WRITTEN = re.compile(rb"[^\x00\xff]")
 #: What imgtool writes at the end of a slot: flags of one byte each, erased flash between them, and the
 #: magic, whose second form begins with the alignment.
 _TRAILER = re.compile(
     rb"(?:\x01[\x00\xff]{7,255}){0,3}"
-    rb"(?:\x77\xc2\x95\xf3\x60\xd2\xef\x7f\x35\x52\x50\x0f\x2c\xb6\x79\x80"
-    rb"|[\x00-\xff]{1,2}\x2d\xe1\x5d\x29\x41\x0b\x8d\x77\x67\x9c\x11\x0f\x1f\x8a)"
+    rb"(?:"
+    + re.escape(TRAILER_MAGIC)
+    + rb"|[\x00-\xff]{1,2}\x2d\xe1\x5d\x29\x41\x0b\x8d\x77\x67\x9c\x11\x0f\x1f\x8a)"
 )
 #: More images than any file holds.
 _MAX_IMAGES = 64

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from hil.errors import ImageError
 from hil.images.development_keys import development_key
-from hil.images.mcuboot import McubootImage
+from hil.images.mcuboot import TRAILER_MAGIC, McubootImage
 from hil.images.mcuboot_signatures import (
     Digests,
     is_key,
@@ -41,9 +41,8 @@ from hil.images.mcuboot_tlvs import (
     SIG_PURE,
 )
 
-#: What ends a slot whose image is to be tried, and the byte in the trailer that confirms it.
-TRAILER_MAGIC = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
-#: The confirmation stands this far before the end of the slot for writes of up to 8 bytes.
+#: The byte that confirms an image stands this far before the end of the slot, for writes of up to 8
+#: bytes.
 _IMAGE_OK_FROM_END = len(TRAILER_MAGIC) + 8
 #: What an image has that does not hold the public key, by the TLV that names it.
 _HOLDS = {

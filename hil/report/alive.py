@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +25,10 @@ def alive(values: Mapping[str, Any]) -> bool:
     if not isinstance(pid, int) or pid <= 0 or values.get("host") != os.uname().nodename:
         return False
     try:
-        os.kill(pid, 0)
+        with contextlib.suppress(PermissionError):  # another user's is there, too
+            os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:
-        pass
     fields = _stat(pid)
     if fields is None:
         return True

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from hil.errors import DeviceError
 from hil.uart import prompt_switching
+from hil.uart.capture_events import CaptureEvent, CaptureEvents
 from hil.uart.gathering import Gathering
 from hil.uart.reopening import Reopening
 from hil.uart.sources import Source
@@ -36,26 +37,6 @@ BURST_SIZE = 1 << 18
 BURST_NS = 1_000_000
 #: A read that gave this much may be part of more, which is looked for at once.
 BURST_READ = 128
-#: Events kept; there are a few in each start of a device.
-MAX_EVENTS = 10_000
-
-
-@dataclass(frozen=True)
-class CaptureEvent:
-    """Something that happened to one UART.
-
-    Attributes:
-        t: Monotonic seconds.
-        console: Name of the transcript.
-        kind: "attached", "detached", "eof", "vanished", "reopening", "reopened", "restarted", "disk",
-            "error".
-        text: What happened, one sentence.
-    """
-
-    t: float
-    console: str
-    kind: str
-    text: str
 
 
 @dataclass(eq=False)
@@ -81,8 +62,7 @@ class Capture:
     def __init__(
         self, on_event: Callable[[CaptureEvent], None] | None = None, name: str = "hil-capture"
     ) -> None:
-        self._on_event = on_event
-        self._events: deque[CaptureEvent] = deque(maxlen=MAX_EVENTS)
+        self._events = CaptureEvents(on_event)
         self._feeds: dict[Transcript, _Feed] = {}
         self._polled: list[_Feed] = []
         self._commands: deque[Callable[[], None]] = deque()
@@ -99,7 +79,7 @@ class Capture:
     @property
     def events(self) -> tuple[CaptureEvent, ...]:
         """All events so far, oldest first."""
-        return tuple(self._events)
+        return self._events.kept
 
     def attach(
         self,
@@ -401,12 +381,4 @@ class Capture:
             os.eventfd_write(self._wake_fd, 1)
 
     def _report(self, feed: _Feed, kind: str, text: str) -> None:
-        event = CaptureEvent(time.monotonic(), feed.transcript.name, kind, text)
-        self._events.append(event)
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception as error:  # noqa: BLE001 - a defect in the listener must not end the capture
-            text = f"listener of {kind!r}: {type(error).__name__}: {error}"
-            self._events.append(CaptureEvent(event.t, event.console, "error", text))
+        self._events.report(feed.transcript.name, kind, text)

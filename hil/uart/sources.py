@@ -231,9 +231,9 @@ class FileSource(Source):
         note, self._note = self._note, None
         return note
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> int:  # noqa: ARG002 - a source's signature
         """Refuse: a file that grows takes no input."""
-        raise io.UnsupportedOperation(f"{self.name} is only read, not {len(data)} bytes written")
+        raise io.UnsupportedOperation(f"{self.name} is only read")
 
     def close(self) -> None:
         """Close the file."""

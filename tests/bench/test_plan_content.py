@@ -13,7 +13,9 @@ from hil.bench.board_file import load_board
 from hil.cli import main
 from hil.images.bl2_image import build_bl2
 from hil.images.development_message import DevelopmentMessage, RotpkHashes
+from hil.images.found_image import FoundImage
 from hil.images.plan import Plan
+from hil.images.recognise import recognise
 from hil.images.sign_profiles import sign_profile
 from hil.images.signing import sign
 from hil.images.signing_key import SigningKey
@@ -79,6 +81,23 @@ def test_sound_files_have_no_problem(folder: Path) -> None:
     """The sound case beside all that follow."""
     assert _plan(folder).problems == ()
     assert _plan(folder, message=FILES).problems == ()
+
+
+def test_a_file_is_looked_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many RSEs get it, and although it was found and then placed."""
+    looked: list[str] = []
+
+    def counted(path: Path, data: bytes) -> FoundImage | None:
+        looked.append(path.name)
+        return recognise(path, data)
+
+    monkeypatch.setattr("hil.bench.tree_files.recognise", counted)
+    board = folder.parent / "lab.yaml"
+    text = BOARD.format(platform="rdv3", message=ONE_FILE).replace("{id: 0}", "{id: 0}, {id: 1}")
+    board.write_text(text)
+    make_plan(load_board(board), Tree.at(folder), folder.parent / "cache")
+    images = [name for name in looked if name != MESSAGE]  # of which each RSE has its own
+    assert sorted(images) == ["bl2_signed.bin", "scp_signed.bin", "tfm_s_signed.bin"]
 
 
 def _bit(at: int) -> Callable[[bytes], bytes]:

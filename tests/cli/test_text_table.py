@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -53,10 +54,9 @@ def _on_a_terminal(columns: int, *arguments: str) -> list[str]:
     os.close(slave)
     shown = b""
     try:
-        while part := os.read(master, 4096):
-            shown += part
-    except OSError:
-        pass  # the other end of a pty that is closed
+        with contextlib.suppress(OSError):  # the other end of a pty is closed
+            while part := os.read(master, 4096):
+                shown += part
     finally:
         os.close(master)
         assert process.wait(60) in (0, 1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from hil.images.mcuboot import parse_image
+from hil.images.mcuboot import TRAILER_MAGIC, parse_image
 from hil.images.mcuboot_behind import Behind, behind
-from hil.images.mcuboot_check import TRAILER_MAGIC
 from hil.images.signing import SignedImage
 
 SLOT = 0x4000

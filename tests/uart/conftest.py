@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hil.uart.capture import Capture, CaptureEvent
+from hil.uart.capture import Capture
+from hil.uart.capture_events import CaptureEvent
 from hil.uart.transcript import Transcript
 
 FP = "00112233445566778899aabbccddeeff"

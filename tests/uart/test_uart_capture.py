@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.errors import DeviceError
-from hil.uart.capture import Capture, CaptureEvent
+from hil.uart.capture import Capture
+from hil.uart.capture_events import CaptureEvent
 from hil.uart.opening import open_source
 from hil.uart.sources import Source
 from hil.uart.transcript import Transcript

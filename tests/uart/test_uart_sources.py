@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.errors import DeviceError, UsageError
-from hil.uart.capture import Capture, CaptureEvent
+from hil.uart.capture import Capture
+from hil.uart.capture_events import CaptureEvent
 from hil.uart.console import Console
 from hil.uart.opening import open_source
 from hil.uart.pipes import PipeSource
