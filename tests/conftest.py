@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,11 @@ def shared_dir() -> Path:
     if not (path / "vectors").is_dir():
         pytest.skip("no folder with vectors and transcripts of the real firmware (set HIL_SHARED)")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _same_working_directory() -> Iterator[None]:
+    """Come back to where the tests run: a session of pyOCD changes to its project's folder."""
+    before = Path.cwd()
+    yield
+    os.chdir(before)

@@ -111,7 +111,9 @@ class Workshop:
             fip_kind(kind): self._packed(f"{name}-{kind}", image)
             for kind, image in recipe.images.items()
         }
-        path = self.out_dir / f"{name}.bin"
+        # Boards share the folder: by its inputs' places, for its content may take 64 MB each time.
+        places = [f"{kind}={path}" for kind, path in files.items()]
+        path = self.out_dir / f"{name}-{_identity(*places, gpt, recipe)}.bin"
         size, digest = write_fip(path, files, recipe.align, gpt, recipe.partitions)
         return BuiltFile(path, None, digest, size)
 

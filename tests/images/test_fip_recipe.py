@@ -51,6 +51,17 @@ def test_package_of_a_board_is_aligned_for_images_in_place(folder: Path) -> None
     assert image.size == fip.size == 0x8000
 
 
+def test_packages_of_several_boards_do_not_meet(folder: Path) -> None:
+    """They share a folder, and may be loaded at once; a board's own is built in its place again."""
+    one = _build(folder)
+    kept = one.path.read_bytes()
+    other = _build(folder, gpt="gpt.img")
+    assert other.path != one.path
+    assert one.path.read_bytes() == kept
+    (folder / "s.bin").write_bytes(b"t" * 9000)
+    assert _build(folder).path == one.path
+
+
 def test_every_bank_of_the_gpt_gets_the_package(folder: Path) -> None:
     """Both FIP_A and FIP_B, or the one that is named; the table stays sound."""
     whole = Content.of(_build(folder, gpt="gpt.img").path.read_bytes())
