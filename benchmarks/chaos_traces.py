@@ -23,6 +23,12 @@ _RECORD = re.compile(
 _LISTENS = "0A"
 
 
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield what is below a folder; unlike `rglob`, it bears what vanishes while it looks."""
+    for place, folders, files in os.walk(folder):
+        yield from (Path(place, name) for name in (*folders, *files))
+
+
 def processes(mark: str, folder: Path) -> dict[int, str]:
     """Return the processes of a round that have not ended, by id, with their command lines."""
     wanted, place, found = mark.encode(), str(folder), {}
@@ -55,13 +61,13 @@ def _listeners() -> dict[int, str]:
 
 def _owner(target: str) -> str:
     """Return who holds a file or socket open."""
-    for path in Path("/proc").glob("[0-9]*/fd/*"):
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if str(path.readlink()) == target:
-                pid = path.parts[2]
-                return (
-                    f"{pid}: {Path('/proc', pid, 'cmdline').read_bytes().decode(errors='replace')}"
-                )
+            for held in (process / "fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                    if str(held.readlink()) == target:
+                        line = (process / "cmdline").read_bytes().decode(errors="replace")
+                        return f"{process.name}: {line}"
     return ""
 
 
@@ -69,7 +75,7 @@ def _locked(folder: Path) -> Iterator[str]:
     """Yield the files below a folder on which somebody holds a lock."""
     rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     held = {word for row in rows for word in row if word.count(":") == 2}
-    for path in folder.rglob("*"):
+    for path in _below(folder):
         with contextlib.suppress(OSError):
             status = path.lstat()
             device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
@@ -79,19 +85,18 @@ def _locked(folder: Path) -> Iterator[str]:
 
 def _files(folder: Path, runs: Path, temporary: Path) -> Iterator[str]:
     """Yield what nobody will use again: temporary files, sockets, halves of files."""
-    for path in temporary.rglob("*"):
+    for path in _below(temporary):
         yield f"temporary file: {path.relative_to(temporary)}"
-    for path in folder.rglob("*"):
+    for path in _below(folder):
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(path.lstat().st_mode) or stat.S_ISFIFO(path.lstat().st_mode):
                 yield f"socket: {path.relative_to(folder)}"
-    for run in runs.iterdir() if runs.is_dir() else ():
-        for path in run.rglob("*"):
-            name = str(path.relative_to(run))
-            if not _RECORD.fullmatch(name):
-                yield f"file of no record: {name}"
-    for path in (folder / "cache").rglob(".?*"):
-        if path.name != ".lock":
+    for path in _below(runs):
+        _run, _, name = str(path.relative_to(runs)).partition("/")
+        if name and not _RECORD.fullmatch(name):
+            yield f"file of no record: {name}"
+    for path in _below(folder / "cache"):
+        if path.name.startswith(".") and path.name != ".lock":
             yield f"half of a file: {path.relative_to(folder)}"
 
 
