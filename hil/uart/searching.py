@@ -19,6 +19,9 @@ WINDOW = 1 << 16
 #: Bytes read at first, and at most, in one step; the first is small, for the next match is near.
 FIRST_STEP, LAST_STEP = 1 << 12, 1 << 18
 
+#: Bytes in logs of TF-M, MCUboot and their tests, the most frequent first; any other is rarer.
+_COMMON = b""" etinoST"s1_a\n:Er\r0[flmc2gI,Ud3NpFPR'u]*\x1bMD5CyAh6.4v8O-xb79{}!w>BkYL;G()XzWVH"""
+
 Read = Callable[[int, int], bytes]
 
 
@@ -38,6 +41,23 @@ class Found(NamedTuple):
     match: re.Match[bytes] | bytes
 
 
+def finder(text: bytes) -> Callable[[bytes, int], int]:
+    """Return what finds a text in data from a place on, as `bytes.find` does, only faster.
+
+    A byte is found six times faster than a text, so the rarest bytes of the text are looked for first.
+    """
+    seldom = sorted(set(text), key=lambda byte: _COMMON.find(byte) % 256, reverse=True)
+    rare = [bytes([byte]) for byte in seldom[:3]]
+
+    def find(data: bytes, at: int) -> int:
+        for byte in rare:
+            if data.find(byte, at) < 0:
+                return -1
+        return data.find(text, at)
+
+    return find
+
+
 class Text:
     """A literal text to search for."""
 
@@ -45,10 +65,11 @@ class Text:
 
     def __init__(self, text: bytes) -> None:
         self._text = text
+        self._find = finder(text)
 
     def search(self, data: bytes, at: int) -> tuple[int, int, bytes] | None:
         """Return the first match from `at` on: start, end, what matched."""
-        start = data.find(self._text, at)
+        start = self._find(data, at)
         return None if start < 0 else (start, start + len(self._text), self._text)
 
     def final(self, data: bytes) -> int:
@@ -63,12 +84,12 @@ class Expression:
         self._pattern = pattern
         self._window = window
         self._reach = reach_of(pattern)
+        self._anchors = [finder(anchor) for anchor in self._reach.anchors]
         self.behind = min(self._reach.behind, window)
 
     def search(self, data: bytes, at: int) -> tuple[int, int, re.Match[bytes]] | None:
         """Return the first match from `at` on: start, end, the match."""
-        anchors = self._reach.anchors
-        if anchors and all(data.find(anchor, at) < 0 for anchor in anchors):
+        if self._anchors and all(find(data, at) < 0 for find in self._anchors):
             return None
         match = self._pattern.search(data, at)
         return None if match is None else (match.start(), match.end(), match)

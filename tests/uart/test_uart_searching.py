@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hil.uart import searching
 from hil.uart.reach import reach_of
-from hil.uart.searching import Expression, Found, Search, Text
+from hil.uart.searching import Expression, Found, Search, Text, finder
 
 #: Expressions whose match does not depend on what comes behind it, so that all splits must agree.
 FIXED = [
@@ -144,3 +144,10 @@ def test_reach(
 ) -> None:
     """How far an expression looks is read from it."""
     assert reach_of(re.compile(expression)) == (ahead, lines, behind, anchors)
+
+
+@given(text=st.binary(max_size=5), data=st.binary(max_size=40), at=st.integers(0, 45))
+def test_a_text_is_found_where_bytes_find_finds_it(text: bytes, data: bytes, at: int) -> None:
+    """Looking for rare bytes first changes no answer."""
+    assert finder(text)(data, at) == data.find(text, at)
+    assert finder(text)(data + text + data, at) == (data + text + data).find(text, at)
