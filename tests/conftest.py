@@ -8,6 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is up to the machine. In CI everybody tries the same examples; elsewhere
+# each run tries others.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("searching", deadline=None)
+settings.load_profile("repeatable" if "CI" in os.environ else "searching")
 
 ROOT = Path(__file__).resolve().parent.parent
 

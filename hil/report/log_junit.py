@@ -159,8 +159,8 @@ def _told_by_tests(reading: LogReading) -> bool:
 
 def _problem(boot: Boot, following: Boot, reading: LogReading) -> str | None:
     """Return what was wrong with a boot that another one followed."""
-    stopped = boot.halt or boot.exception
-    if stopped is not None:
-        return explain(stopped, reading.release)
     ending = ending_of(boot, following)
-    return ending.text if ending is not None and ending.weight in ("resets", "panicked") else None
+    if ending is None or ending.weight not in ("resets", "panicked"):
+        return None
+    stopped = boot.halt or boot.exception
+    return ending.text if stopped is None else explain(stopped, reading.release)

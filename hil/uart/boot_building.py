@@ -15,6 +15,8 @@ from hil.uart.stages import BANNERS, MAX_KEPT, NO_TESTS, ONCE, PLACES, Boot, Sta
 
 #: Rows that name the image at which a boot loader looks, in one of their groups.
 _IMAGE_ROWS = frozenset({"42", "68", "69", "70", "71", "72", "M1", "M3", "M5", "M7"})
+#: Rows that say why an image, whose header was found, cannot be used.
+_BLAMES = frozenset({"72", "M8", "M9"})
 #: Rows that tell something about the boot.
 _FACTS = {"23": "lcs", "28": "lcs", "54": "chip_id", "91": "tfm_version", "95": "tfm_version"}
 
@@ -35,9 +37,12 @@ class BootBuilding:
         self.halt: Event | None = None
         self.exception: Event | None = None
         self.end: Event | None = None
+        self.standby = self.reported = False
         self.recovery = False
         self.facts: dict[str, str] = {}
         self.images: set[str] = set()
+        #: What went wrong with the image at which a boot loader looks, where a line says it.
+        self.blame: Event | None = None
         self.dump: dict[str, str] = {}
         self.regression: RegressionTally | None = None
         self.arch: ArchTally | None = None
@@ -74,9 +79,12 @@ class BootBuilding:
             self.reports.append(parse_report(event.text))
         elif kind == "end":
             self.end = event
+            self.standby = self.standby or number == "A6"
         if number in _IMAGE_ROWS:
             self._look_at_image(event)
-        elif number in _FACTS:
+        if number in _BLAMES or (number == "68" and values[2] == "failed"):
+            self.blame = event
+        if number in _FACTS:
             self.facts[_FACTS[number]] = (values[0] or "").removeprefix("v")
         elif number == "73":
             self.facts["slot"] = values[0] or ""
@@ -100,6 +108,7 @@ class BootBuilding:
         else:
             return
         self.facts.pop("slot", None)
+        self.blame = None
 
     def _dump(self, number: str, values: tuple[str | None, ...]) -> None:
         """Take a line of an exception dump: the first dump of a boot counts."""
@@ -121,7 +130,7 @@ class BootBuilding:
 
     def void_end(self) -> None:
         """Forget an end marker behind which the boot went on."""
-        self.end = None
+        self.end, self.standby = None, False
         self.stages.pop("end", None)
 
     def tests(self) -> RegressionTally:
@@ -135,6 +144,8 @@ class BootBuilding:
     def _test(self, event: Event) -> None:
         number, values = event.row.number, event.values
         if number.startswith("A"):
+            if number == "A5" and values[0] == "TESTS":
+                self.reported = (values[1] or "").strip("0") != ""
             self.areas.add("psa-arch")
             self.arch_anew = self.arch_anew or number == "A1"
             if self.arch is None:
@@ -199,12 +210,15 @@ class BootBuilding:
             image_version=self.facts.get("image_version"),
             image=self.facts.get("image"),
             slot=self.facts.get("slot"),
+            blame=self.blame,
             images=frozenset(self.images),
             handed_over="handed over" in self.facts,
             regression=self.regression.results() if self.regression is not None else NO_TESTS,
             arch=self.arch.results() if self.arch is not None else NO_TESTS,
             arch_anew=self.arch_anew,
             end=self.end,
+            standby=self.standby,
+            reported=self.reported,
             ordered_reset=self.ordered_reset,
             dump=dict(self.dump),
         )

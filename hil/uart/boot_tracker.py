@@ -6,6 +6,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
+from hil.uart.arch_tests import ArchTally
 from hil.uart.boot_building import BootBuilding
 from hil.uart.device_tests import DeviceTest, Place, Room
 from hil.uart.events import Event
@@ -79,10 +80,9 @@ class BootTracker:
         """Return what counts the regression tests of the boot that is going on."""
         return (self._current or self._begin(None)).tests()
 
-    @property
-    def in_arch_tests(self) -> bool:
-        """Whether psa-arch-tests have begun in the boot that is going on."""
-        return self._current is not None and self._current.arch is not None
+    def arch_if_any(self) -> ArchTally | None:
+        """Return what counts psa-arch-tests of the boot that is going on, if it had any."""
+        return self._current.arch if self._current else None
 
     def tests_if_any(self) -> RegressionTally | None:
         """Return what counts the regression tests of the boot that is going on, if it had any."""

@@ -23,13 +23,18 @@ MAX_LINE = 65536
 _LINE = re.compile(rb"[\r\x00]*+[^\r\n\x04]*+(?:\x04|\r*+\n|\r++(?=[^\r\n]))")
 _END = re.compile(rb"[\r\n\x04]")
 # CSI sequences, and two-byte escapes.
-_ANSI = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
-#: "[10:11:12.123] ", "[2025-01-02 10:11:12] " (minicom, tio), "2025-01-02T10:11:12.123Z ",
-#: "Jan 02 10:11:12 " (ts), "10:11:12.123 -> " (Arduino), "[12.345678] " (grabserial).
+_ANSI = re.compile(rb"\x1b(?:(?=\[[A-Z]{3}\] )|\[[0-?]*[ -/]*[@-Z\\-~]|[@-Z\\-_])")
+#: "[10:11:12.123] ", "[2025-01-02 10:11:12] " (minicom, tio), "[2025-01-02T10:11:12.123Z] "
+#: (Jenkins), "10:11:12  " (Jenkins), "2025-01-02T10:11:12.123Z " (GitHub; GitLab with "00O "),
+#: "Jan 02 10:11:12 " (ts), "10:11:12.123 -> " (Arduino), "[12.345678 0.000123] " (grabserial),
+#: "[Tue Jan 02 10:11:12.123 2025] " and "[0 00:00:12.123] " (Tera Term).
 _STAMP = re.compile(
-    rb"[\r\x00]*(?:\[(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d+)?\]|"
-    rb"(?:\d{4}-\d\d-\d\d[ T]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)?Z?(?: ->)?|"
-    rb"\[ *\d+\.\d+\]) "
+    rb"[\r\x00]*(?:"
+    rb"\[(?:\d{4}-\d\d-\d\d[ T]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d |\d+ )?"
+    rb"\d\d:\d\d:\d\d(?:[.,]\d+)*(?:Z|[+-]\d\d:?\d\d| \d{4})?\] |"
+    rb"(?:\d{4}-\d\d-\d\d[ T]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)*"
+    rb"(?:Z(?: \d\d[OE]\+?)?| ->|:| (?= \S))? |"
+    rb"\[ *\d+\.\d+(?: +\d+\.\d+)?\] )"
 )
 
 
@@ -53,9 +58,10 @@ class Line(NamedTuple):
 
 def normalise(raw: bytes) -> str:
     """Return the text of a raw line as the grammar wants it."""
+    raw = raw.translate(None, b"\x00\r\n")
     if b"\x1b" in raw:
         raw = _ANSI.sub(b"", raw)
-    return raw.translate(None, b"\x00\r\n").decode("utf-8", "replace").rstrip()
+    return raw.decode("utf-8", "replace").rstrip()
 
 
 def without_stamp(raw: bytes) -> bytes:

@@ -87,6 +87,10 @@ def _stopped_by(reading: LogReading) -> dict[str, Any] | None:
             "offset": last.start,
             "t": last.t,
         }
+    if reading.verdict.kind in ("panicked", "resets", "refused"):
+        for boot in reversed(reading.boots[:-1]):
+            if (event := boot.exception or boot.halt) is not None:
+                return _event(event, reading.release)
     return None
 
 

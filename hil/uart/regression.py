@@ -47,6 +47,8 @@ class RegressionTally(SuiteTally):
         #: Suites of the area that is open, if its beginning is in the log.
         self._suites: set[str] | None = None
         self._wrong: list[str] = []
+        #: Verdicts of tests whose beginning is not in the log, and all verdicts.
+        self._unbegun = self._ended = 0
 
     def began(self, test: str, at: Place) -> None:
         """Take the line with which a test begins."""
@@ -54,6 +56,8 @@ class RegressionTally(SuiteTally):
 
     def ended(self, test: str, verdict: str, at: Place) -> None:
         """Take the line with a test's verdict."""
+        self._ended += 1
+        self._unbegun += self._running is None
         if self._seen is not None:
             self._seen.total += 1
             self._seen.failed += verdict == "FAILED"
@@ -138,4 +142,8 @@ class RegressionTally(SuiteTally):
             self._wrong.append(text)
 
     def _gaps(self) -> Iterable[str]:
-        return tuple(self._wrong)
+        if 2 * self._unbegun <= self._ended:
+            return tuple(self._wrong)
+        # Something stands before each line: neither a lost test nor a reset would show.
+        told = f"{self._unbegun} of {self._ended} verdicts of tests have no beginning in the log"
+        return (told, *self._wrong)

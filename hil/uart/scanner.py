@@ -151,9 +151,12 @@ class Scanner:
             found, test, verdict, text = meaning
             if not found:
                 continue
-            if verdict is _CHECK and events is None and self.tracker.in_arch_tests:
-                self.arch.check(test)
-                continue
+            if verdict is _CHECK and events is None:
+                arch = self.tracker.arch_if_any()
+                if arch is not None:
+                    self.arch.check(test)
+                    arch.check(test)
+                    continue
             if test and events is None and verdict is not _CHECK:
                 if tests is None:
                     tests = self.tracker.tests()

@@ -68,12 +68,15 @@ class Boot:
         image_version: Version of image 0, as BL2 prints it.
         image: Number of the image that a boot loader looked at last; when it stops, of that one.
         slot: Slot of that image that the boot loader found not valid.
+        blame: The line that says what is wrong with that image, if there is one.
         images: Numbers of all images that BL2 named.
         handed_over: BL2 jumped to the runtime.
         regression: Verdicts of tf-m-tests in this boot.
         arch: Verdicts of psa-arch-tests in this boot.
         arch_anew: psa-arch-tests began from the start, not behind a reset of their own.
         end: The firmware's own last word.
+        standby: psa-arch-tests said that they end, which they also do when they cannot begin.
+        reported: psa-arch-tests counted one test or more in a report of this boot.
         ordered_reset: The reset behind it was asked for by whoever ran it.
         dump: What the dump of an exception says: registers by name, "from" (where it came from).
     """
@@ -91,12 +94,15 @@ class Boot:
     image_version: str | None = None
     image: str | None = None
     slot: str | None = None
+    blame: Event | None = None
     images: frozenset[str] = frozenset()
     handed_over: bool = False
     regression: SuiteResults = NO_TESTS
     arch: SuiteResults = NO_TESTS
     arch_anew: bool = False
     end: Event | None = None
+    standby: bool = False
+    reported: bool = False
     ordered_reset: bool = False
     dump: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

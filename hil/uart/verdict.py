@@ -176,6 +176,9 @@ def _of_boot(boot: Boot, scanner: Scanner) -> Verdict:
         if gaps:
             text = f"the tests ended, but not all of them are in the log: {gaps}"
             return Verdict("stopped", text)
+        if boot.standby and not boot.reported:
+            text = "psa-arch-tests went to standby without a report of any test"
+            return Verdict("stopped", text + _before(boot.errors))
         if boot.end is not None:
             text = f"the firmware ended by itself ({_end_marker(boot.end)})"
             return Verdict("completed", text + _before(boot.errors))
@@ -207,6 +210,7 @@ def _of_halt(boot: Boot, halt: Event, release: ReleaseGuess) -> Verdict:
             image = "an image" if boot.image is None else f"image {boot.image}"
             # A reason that stands right before "not valid" is the reason for that.
             why = [e.text for e in refusals[-2:-1] if e.row.number in _REASONS]
+            why += [boot.blame.text] if boot.blame is not None and boot.slot is None else []
             reasons = dict.fromkeys((*why, refusals[-1].text, explain(halt, release)))
             told = "; ".join(reasons)
             if halt.row.number == "76" and not why:
@@ -219,9 +223,16 @@ def _of_open_end(boot: Boot, scanner: Scanner) -> Verdict:
     under_way = _under_way(boot)
     if under_way is not None:
         where = "in" if under_way.startswith("test ") else "within"
-        return Verdict("stopped", f"the log ends {where} {under_way}")
+        told = "".join(f", at {e.text!r}" for e in boot.errors[-1:] if e.text == scanner.last_text)
+        return Verdict("stopped", f"the log ends {where} {under_way}{told}")
     stage, runtime = boot.furthest, boot.at("runtime")
     last = _clean(scanner.last_text)
+    error = boot.errors[-1] if boot.errors else None
+    # BL1 of TF-M 2.1 refuses without a last word: the one image of BL1_1, the second one of BL1_2.
+    refused = error is not None and error.row.number in ("35b", "47") and error.text == last
+    if refused and stage in ("BL1_1", "BL1_2") and (stage == "BL1_1" or boot.image == "1"):
+        image = "an image" if boot.image is None else f"image {boot.image}"
+        return Verdict("refused", f"{stage} refused {image}: {last}; nothing follows")
     if runtime is not None and boot.at("ns") is None and not boot.regression.areas:
         later = [error for error in boot.errors if error.line.start > runtime.line.start]
         if not later:

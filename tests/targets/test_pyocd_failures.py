@@ -170,8 +170,10 @@ def test_alive_explains_a_dead_board(tmp_path: Path) -> None:
     with BoardProcess(tmp_path) as board:
         launcher = PyocdLauncher(settings(), [rse(board)])
         board.stop(signal.SIGKILL)
+        until, sentence = time.monotonic() + 30, None
         try:
-            sentence = launcher.alive(0)
+            while sentence is None and time.monotonic() < until:
+                sentence = launcher.alive(0)
         finally:
             launcher.stop()
     assert sentence is not None

@@ -146,9 +146,12 @@ class Uart:
         while sent < len(data):
             sent += os.write(self.fd, data[sent:])
 
-    def hear(self, size: int = 4096) -> bytes:
-        """Return what was sent to the device."""
-        return os.read(self.fd, size)
+    def hear(self, size: int) -> bytes:
+        """Return what was sent to the device, once as many bytes have come."""
+        heard = b""
+        while len(heard) < size:
+            heard += os.read(self.fd, size)
+        return heard
 
     def unplug(self) -> None:
         """Let the device disappear."""

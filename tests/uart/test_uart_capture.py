@@ -270,7 +270,7 @@ def test_send(capture: Capture, uart: Uart, transcript: Transcript) -> None:
     """Bytes sent through the capture arrive at the device."""
     capture.attach(transcript, open_source("serial", uart.path))
     capture.send(transcript, b"hello\n")
-    assert uart.hear() == b"hello\n"
+    assert uart.hear(6) == b"hello\n"
 
 
 def test_send_to_a_device_that_does_not_read(

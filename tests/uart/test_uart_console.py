@@ -138,10 +138,10 @@ def test_send_and_log_files(console: Console, uart: Uart) -> None:
     """Sent lines arrive at the device, and pexpect's log files get the traffic."""
     console.logfile, console.logfile_read = io.BytesIO(), io.BytesIO()
     assert console.sendline("run") == 4
-    assert uart.hear() == b"run\n"
+    assert uart.hear(4) == b"run\n"
     console.linesep = b"\r"
     console.sendline(b"again")
-    assert uart.hear() == b"again\r"
+    assert uart.hear(6) == b"again\r"
     uart.say(b"ok")
     console.expect("ok")
     assert console.logfile.getvalue() == b"run\nagain\rok"
@@ -155,7 +155,7 @@ def test_paced_sending(capture: Capture, uart: Uart, transcript: Transcript) -> 
     began = time.monotonic()
     console.send("abcd")
     assert time.monotonic() - began >= 0.08
-    assert uart.hear() == b"abcd"
+    assert uart.hear(4) == b"abcd"
 
 
 def test_seek(console: Console, uart: Uart) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hil.uart import scanner as scanner_module
@@ -77,6 +77,7 @@ def skimmed(data: bytes, size: int) -> tuple[Any, ...]:
 
 
 @given(streams, st.integers(1, 400))
+@example(b"TEST: 4 | DESCRIPTION: x\nTOTAL TESTS     : 1\n[Check 2] y\nTOTAL TESTS     : 1\n", 90)
 def test_made_up_streams(data: bytes, size: int) -> None:
     """Whatever comes in whatever pieces, both know the same, and as much as in one piece."""
     expected = fed(data, max(1, len(data)))

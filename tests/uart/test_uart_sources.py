@@ -225,7 +225,7 @@ def test_adapter_that_comes_back(
     second.say(b"after\n")
     console.expect("after")
     console.send("hello")
-    assert second.hear() == b"hello"
+    assert second.hear(5) == b"hello"
     assert kinds(events)[0] == "attached"
     assert kinds(events)[-2:] == ["reopening", "reopened"]
 
