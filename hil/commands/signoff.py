@@ -66,19 +66,20 @@ def _judge(options: argparse.Namespace) -> int:
     from hil.report.signoff.policy_file import load_policy
     from hil.report.signoff.signing import load_private_key
     from hil.report.signoff.text import render_text
-    from hil.report.signoff.writing import write_signoff
+    from hil.report.signoff.writing import JSON, clear, write_signoff
 
     if options.output is None or not options.inputs:
         raise UsageError(f"expected runs or JUnit files and -o DIR\nusage: {_USAGE}")
     if options.key is not None:
         raise UsageError("--key checks a signature (`hil signoff verify`); --sign KEY makes one")
+    clear(options.output, options.inputs)
     key = load_private_key(options.sign) if options.sign else None
     path = Path(options.what)
     policy = load_policy(path)
     signoff = judge(policy, gather(options.inputs, policy), _time(options.at))
     written = write_signoff(signoff, path, options.output, key)
     if options.json:
-        print((options.output / "signoff.json").read_text(encoding="utf-8"), end="")
+        print((options.output / JSON).read_text(encoding="utf-8"), end="")
     else:
         print(render_text(signoff), end="")
         print(f"\nreport   {written.html}\nevidence {written.bundle}")

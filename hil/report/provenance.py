@@ -13,6 +13,9 @@ from typing import Any
 #: Packages whose versions decide how a run behaves.
 PACKAGES = ("pytest", "pyocd", "pyserial", "pexpect", "imgtool", "junitparser", "cryptography")
 
+#: What pytest and the bench are told by.
+_SOURCES = ("*.py", "*.yaml", "*.yml", "*.toml", "*.ini", "*.cfg")
+
 
 def provenance(root: Path, boards: Path, harness: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a record says of sources and tools.
@@ -45,13 +48,24 @@ def package_versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def git_state(folder: Path) -> str | None:
-    """Return the commit of a folder, with "+changes" for an altered tree; None where there is none."""
+    """Return the commit of a folder, with "+changes" for an altered tree; None where there is none.
+
+    A source that nobody added yet, a conftest.py say, is a change too; `git describe` does not look.
+    """
+    found = _git(folder, "describe", "--always", "--abbrev=12", "--dirty=+changes")
+    if found and not found.endswith("+changes"):
+        others = ("ls-files", "--others", "--exclude-standard", "--", *_SOURCES)
+        return f"{found}+changes" if _git(folder, *others) else found
+    return found
+
+
+def _git(folder: Path, *words: str) -> str | None:
     git = shutil.which("git")
     if git is None:
         return None
     try:
-        described = subprocess.run(
-            [git, "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+changes"],
+        told = subprocess.run(
+            [git, "-C", str(folder), *words],
             capture_output=True,
             text=True,
             timeout=10,
@@ -59,4 +73,4 @@ def git_state(folder: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return described.stdout.strip() or None
+    return told.stdout.strip() or None

@@ -10,6 +10,7 @@ A run that was killed, or whose disk was full, is read as far as it got.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,10 @@ class Excerpt:
     path: Path
     start: int
     end: int | None
+
+
+#: The RSE that a test is about, in its id.
+_RSE = re.compile(r"rse(\d{1,3})\]$")
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,21 @@ class RecordedRun:
     def seen_on_device(self) -> bool:
         """Whether every image was seen on the device, so that the verdict is about them."""
         return bool(self.images) and all(image.seen for image in self.images)
+
+    @property
+    def executed(self) -> tuple[RecordedTest, ...]:
+        """The tests, with the one in which the run ended as one that broke."""
+        if not self.under_way or self.verdict == "running":
+            return self.tests
+        told = f"the run was {self.verdict} in this test"
+        end = Attempt(
+            1, Status.ERROR, "harness", started=self.finished or "", message=told, text=told
+        )
+        rse = _RSE.search(self.under_way)
+        ended = RecordedTest(
+            self.under_way, False, int(rse[1]) if rse else None, (), (), (), (), (end,)
+        )
+        return (*(test for test in self.tests if test.id != ended.id), ended)
 
     @property
     def junit(self) -> Path:

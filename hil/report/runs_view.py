@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from hil.errors import UsageError
 from hil.report.alive import alive
 from hil.report.page import PAGE
 from hil.report.record_values import texts_of
-from hil.report.recorded import JUNIT
+from hil.report.recorded import JUNIT, read_record
 from hil.report.run_record import RunRecord, Verdict
 from hil.report.xml_text import xml_text
 
@@ -27,6 +29,10 @@ _OUTCOMES = {
     "SKIP": "skipped",
     "XFAIL": "failed as expected",
 }
+
+
+#: Characters of a reason that are shown.
+_REASON = 600
 
 
 @dataclass(frozen=True)
@@ -90,17 +96,27 @@ def find_runs(folder: Path) -> Iterator[Path]:
     yield from sorted(found, key=lambda path: path.name)
 
 
+def _short(reason: str) -> str:
+    """Return as much of a reason as a terminal bears; the page has all of it."""
+    return (
+        reason if len(reason) <= _REASON else f"{reason[:_REASON]} ... ({len(reason)} characters)"
+    )
+
+
 def render_run(summary: RunSummary) -> str:
     """Return a run's verdict, what stands behind it, and where its files are."""
     run = summary.run
     counts = run.get("tests") or {}
     counts = counts if isinstance(counts, dict) else {}
+    if not counts and summary.verdict in (Verdict.KILLED, "running"):
+        with suppress(UsageError):  # it had no time to count
+            counts = Counter(str(test.status) for test in read_record(summary.folder).tests)
     told = ", ".join(f"{number} {_OUTCOMES.get(o, o)}" for o, number in counts.items() if number)
     if isinstance(left_out := run.get("deselected"), int) and left_out:
         told = f"{told or 'no test result'}, {left_out} deselected"
     head = f"{summary.verdict.upper():<12} {summary.board}  (TF-M {run.get('release', '?')})"
     lines = [f"{head}  {told or 'no test result'}"]
-    lines += [f"  {reason}" for reason in texts_of(run.get("reasons"))[:3]]
+    lines += [f"  {_short(reason)}" for reason in texts_of(run.get("reasons"))[:3]]
     if isinstance(fingerprints := run.get("fingerprints"), dict):
         lines.append(f"  vHUK    {_fingerprints(fingerprints)}")
     lines += [f"  warning {text}" for text in texts_of(run.get("warnings"))]

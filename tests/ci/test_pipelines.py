@@ -242,3 +242,28 @@ def test_the_end_of_the_gitlab_job_comes_to_its_end(tmp_path: Path) -> None:
     called = (tmp_path / "called").read_text().split("\n")
     assert called == ["history add", "history show", "history flaky", ""]
     assert job["script"][-1].endswith("hil signoff verify signoff/evidence.zip")
+
+
+def test_a_night_that_failed_is_in_the_history() -> None:
+    """`actions/cache` saves nothing in a job that failed; and one damaged record loses no night."""
+    steps = [
+        s for job in yaml.safe_load(NIGHTLY.read_text())["jobs"].values() for s in job["steps"]
+    ]
+    used = [step.get("uses", "") for step in steps]
+    assert not [name for name in used if name.startswith("actions/cache@")]
+    [save] = [step for step in steps if step.get("uses", "").startswith("actions/cache/save@")]
+    assert save["if"] == "${{ !cancelled() }}"
+    [add] = [step["run"] for step in steps if "hil history add" in step.get("run", "")]
+    assert re.search(r"hil history add [^\n]* \|\| true\n", add)
+
+
+def test_tests_end_before_their_job_does() -> None:
+    """A job that runs out of time keeps no record: the tests have a limit of their own."""
+    for path in (NIGHTLY, SIGNOFF, GITLAB):
+        text = path.read_text()
+        [(killed, limit)] = re.findall(
+            r"timeout --kill-after=(\d+)m (\d+)m \.venv/bin/pytest testcases", text
+        )
+        jobs = [int(m) for m in re.findall(r"timeout(?:-minutes)?: (\d+)", text)]
+        assert jobs
+        assert int(killed) + int(limit) < max(jobs), path.name

@@ -62,6 +62,27 @@ def test_nothing_is_written_outside_the_folder(place: Path) -> None:
     assert {path.name for path in place.iterdir()} == before | {"bomb.xml", "out"}
 
 
+def test_a_refused_sign_off_leaves_no_earlier_verdict(place: Path) -> None:
+    """What stands in DIR is the verdict of this call, or nothing."""
+    assert hil("policy.yaml", "a.xml", "-o", "out", cwd=place).returncode == 0
+    (place / "out" / "notes.txt").write_text("mine")
+    (place / "b.xml").write_text("<broken")
+    assert hil("policy.yaml", "a.xml", "b.xml", "-o", "out", cwd=place).returncode == 2
+    assert [path.name for path in (place / "out").iterdir()] == ["notes.txt"]
+
+
+def test_the_verdict_is_no_evidence(place: Path) -> None:
+    """A folder that is judged takes no report: the next sign-off would read it."""
+    runs = place / "runs"
+    runs.mkdir()
+    junit(runs / "a.xml")
+    refused = hil("policy.yaml", "runs", "-o", "runs/../runs", cwd=place)
+    assert (refused.returncode, "holds the evidence" in refused.stderr) == (2, True)
+    assert [path.name for path in runs.iterdir()] == ["a.xml"]
+    for _ in range(2):
+        assert hil("policy.yaml", "runs", "-o", "runs/signoff", cwd=place).returncode == 0
+
+
 def test_verify_names_what_was_changed(place: Path) -> None:
     """A flipped byte in the archive: exit status 1 and the name of the file."""
     hil("policy.yaml", "a.xml", "-o", "out", cwd=place)

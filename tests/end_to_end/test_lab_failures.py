@@ -236,3 +236,12 @@ def test_several_boards_that_make_no_sense(lab: Lab) -> None:
     for text, told in zip(said, NONSENSE.values(), strict=True):
         assert told in text
     assert not lab.runs.exists()
+
+
+@pytest.mark.parametrize("option", [("-x",), ("--maxfail", "2")], ids=" ".join)
+def test_boards_that_stop_at_the_first_failure(lab: Lab, option: tuple[str, ...]) -> None:
+    """The status is that of the failure, not that pytest was stopped by it: a CI retries on 8."""
+    lab.board(DEAD, "one")
+    lab.board(DEAD, "two")
+    run = lab.run("one", "--board", "two", "-k", STAGES, *option)
+    assert run.status == 8, run.output

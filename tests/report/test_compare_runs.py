@@ -175,3 +175,14 @@ def test_a_side_may_be_a_folder_of_runs(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no run in .*empty"):
         read_side([tmp_path / "empty"])
+
+
+def test_a_test_that_killed_the_run_is_newly_failing(tmp_path: Path) -> None:
+    """It is not merely gone, as those behind it are."""
+    tests = {"t::a": "PASS", "t::b": "PASS", "t::c": "PASS"}
+    good = read_record(write_run(tmp_path / "a", 0, tests))
+    killed = write_run(tmp_path / "b", 0, {"t::a": "PASS"}, verdict="killed")
+    (killed / "events.jsonl").write_text('{"kind": "test begins", "id": "t::b"}\n')
+    found = compare_tests(Side((good,)), Side((read_record(killed),)))
+    changes = {one.test: one.change for one in found}
+    assert changes == {"t::a": Change.SAME, "t::b": Change.NEWLY_FAILING, "t::c": Change.GONE}

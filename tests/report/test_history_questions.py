@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -220,3 +221,22 @@ def test_a_run_that_does_not_say_when_it_began_is_refused(tmp_path: Path) -> Non
         pytest.raises(UsageError, match="started: expected a time"),
     ):
         add_run(db, read_record(folder))
+
+
+def _killed_in(runs: Path, number: int, test: str) -> Path:
+    run = write_run(runs, number, {"t.py::test_a": "PASS"}, verdict="killed")
+    (run / "events.jsonl").write_text(json.dumps({"kind": "test begins", "id": test}) + "\n")
+    return run
+
+
+def test_a_test_that_kills_its_runs_did_not_always_pass(tmp_path: Path) -> None:
+    """It has no result of its own: the run ended in it."""
+    good = {"t.py::test_a": "PASS", "t.py::test_b[rse0]": "PASS"}
+    runs = [write_run(tmp_path, 0, good)]
+    runs += [_killed_in(tmp_path, number, "t.py::test_b[rse0]") for number in (1, 2)]
+    with history(tmp_path, *runs) as db:
+        found = {one.test: one for one in histories_of(db, Names(db, Selection()))}
+    ended = found["t.py::test_b[rse0]"]
+    assert ended.counts == {Status.PASS: 1, Status.ERROR: 2}
+    assert ended.failing is not None
+    assert ended.failing.runs == 2

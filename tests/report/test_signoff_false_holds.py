@@ -86,6 +86,29 @@ def test_a_record_that_lost_results_is_told(tmp_path: Path, more: str) -> None:
     assert judged(tmp_path, POLICY, run_folder(tmp_path / "well", tests={"PASS": 2})).holds
 
 
+def test_results_that_a_killed_run_lost_may_be_failures(tmp_path: Path) -> None:
+    """Nobody counted the results of such a run, so that a damaged line may be any."""
+    good = run_folder(tmp_path / "good", started="2026-11-21T09:00:00Z")
+    killed = run_folder(
+        tmp_path / "killed", BOTH[:1], verdict="killed", started="2026-11-21T11:00:00Z"
+    )
+    with (killed / "results.jsonl").open("a") as results:
+        results.write('{"id": "tests/test_a.py::test_a[rse1]", "attempt": 1, "sta')
+    signoff = judged(tmp_path, POLICY, good, killed)
+    assert not signoff.holds
+    assert "1 damaged lines, in a run that ended as 'killed'" in why(signoff, "other-tests")
+
+
+def test_a_failure_counts_whatever_images_were_seen(tmp_path: Path) -> None:
+    """That nobody saw the images takes the proof from a pass, and excuses no failure."""
+    good = junit(tmp_path / "a.xml", run="a", started="2026-11-21T09:00:00Z")
+    failed = junit(tmp_path / "b.xml", BAD, run="b", started="2026-11-21T11:00:00Z", seen=False)
+    assert holds(judged(tmp_path, POLICY, good, failed)) == "fail"
+    passed = junit(tmp_path / "c.xml", run="c", started="2026-11-21T11:30:00Z", seen=False)
+    assert judged(tmp_path, POLICY, good, passed).holds
+    assert holds(judged(tmp_path, POLICY, passed)) == "missing"
+
+
 def test_a_second_attempt_whose_first_is_lost_is_flaky(tmp_path: Path) -> None:
     """A pass of attempt 2 is no clean pass, although the line of attempt 1 was damaged."""
     run = run_folder(tmp_path / "r")

@@ -136,7 +136,7 @@ def _meaning(before: Outcome, after: Outcome) -> Change:
 def _by_test(side: Side) -> dict[str, list[RecordedTest]]:
     found: dict[str, list[RecordedTest]] = {}
     for run in side.runs:
-        for test in run.tests:
+        for test in run.executed:
             found.setdefault(test.id, []).append(test)
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -43,6 +44,7 @@ def add_run(db: sqlite3.Connection, run: RecordedRun) -> Added:
         UsageError: The record does not say when the run began.
         sqlite3.Error: The history cannot be written.
     """
+    run = replace(run, tests=run.executed)
     key = (run.id, str(run.values.get("host") or ""), milliseconds(run))
     stages = tuple(stage_steps(run.stages))
     content, progress = _content(run, stages), _progress(run)

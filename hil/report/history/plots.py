@@ -195,7 +195,8 @@ def _draw_panel(axes: Axes, key: tuple[str, str], lines: list[Series]) -> None:
         axes.set_ylim(low, high + 0.25 * (high - low))
     elif scale > 1:
         axes.set_ylim(min(axes.get_ylim()[0], 98.0), 100.5)
-    locator = dates.AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    # With more ticks at least, there are spans, of three minutes or hours, that no interval fits.
+    locator = dates.AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     formatter = dates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(formatter)

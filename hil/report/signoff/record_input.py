@@ -103,6 +103,9 @@ def _besides(run: RecordedRun) -> Iterator[RecordedTest]:
         yield _broken(
             RECORD, f"run.json counts {told or 'no test'}; results.jsonl has {have or 'none'}"
         )
+    elif run.torn and not isinstance(counted, dict):
+        # Nobody counted them: what was lost may have been a failure.
+        yield _broken(RECORD, f"{run.torn} damaged lines, in a run that ended as {run.verdict!r}")
     elif run.verdict in (Verdict.FAIL, Verdict.ERROR) and not CLASSES.keys() & found.keys():
         why = f": {run.reasons[0]}" if run.reasons else ""
         yield _broken(RECORD, f"the run ended as {run.verdict!r}, and no test in it did{why}")

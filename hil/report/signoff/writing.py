@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 BUNDLE = "evidence.zip"
 VERDICT, MERGED = "signoff.junit.xml", "merged.junit.xml"
+TEXT, JSON, HTML, SDOC = "signoff.txt", "signoff.json", "signoff.html", "requirements.sdoc"
+#: All that a sign-off leaves behind.
+_LEFT = (TEXT, JSON, HTML, SDOC, VERDICT, MERGED, BUNDLE, STATEMENT)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,33 @@ class Written:
 
     html: Path
     bundle: Path
+
+
+def clear(folder: Path, given: Sequence[Path]) -> None:
+    """Take away what an earlier sign-off left in a folder: its verdict is not that of this one.
+
+    Call it before anything is read, so that nothing of it stands if this one is refused.
+
+    Args:
+        folder: Where this sign-off will be written.
+        given: Runs, files and folders that will be judged.
+
+    Raises:
+        UsageError: it is one of these folders, or cannot be written.
+    """
+    real = folder.resolve()
+    for path in given:
+        if path.resolve() == real:
+            raise UsageError(f"-o {folder}: holds the evidence; choose a folder beside or below it")
+    kept = {path.resolve() for path in given}
+    try:
+        for name in _LEFT:
+            if real / name not in kept:
+                (folder / name).unlink(missing_ok=True)
+    except NotADirectoryError:
+        raise UsageError(f"-o {folder}: a file; expected a folder") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
 def write_signoff(
@@ -45,9 +76,7 @@ def write_signoff(
     _refuse_input(folder, signoff.evidence.files)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # An archive or a statement of an earlier verdict must not stand beside the reports of this one.
-        for name in (BUNDLE, STATEMENT):
-            (folder / name).unlink(missing_ok=True)
+        clear(folder, signoff.evidence.files)
         return _write(signoff, policy, folder, key)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written: {error.strerror}") from None
@@ -57,10 +86,10 @@ def _write(signoff: SignOff, policy: Path, folder: Path, key: PrivateKey | None)
     places = bundle_names(signoff.evidence.files)
     text = policy.read_bytes()
     reports = {
-        "signoff.txt": render_text(signoff),
-        "signoff.json": render_json(signoff, places),
-        "signoff.html": render_html(signoff, folder, places),
-        "requirements.sdoc": render_sdoc(signoff),
+        TEXT: render_text(signoff),
+        JSON: render_json(signoff, places),
+        HTML: render_html(signoff, folder, places),
+        SDOC: render_sdoc(signoff),
     }
     for name, content in reports.items():
         _place(folder / name, content.encode("utf-8", "backslashreplace"))
@@ -81,7 +110,7 @@ def _write(signoff: SignOff, policy: Path, folder: Path, key: PrivateKey | None)
         partial.replace(folder / BUNDLE)
     finally:
         partial.unlink(missing_ok=True)
-    return Written(folder / "signoff.html", folder / BUNDLE)
+    return Written(folder / HTML, folder / BUNDLE)
 
 
 def _place(path: Path, data: bytes) -> None:

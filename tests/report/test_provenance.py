@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which commit a run's testcases are of."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hil.report.provenance import git_state
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A commit of one testcase."""
+    (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
+    (tmp_path / ".gitignore").write_text("runs/\n")
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    return tmp_path
+
+
+def test_a_commit_is_its_own(checkout: Path) -> None:
+    """What is ignored, or no source, changes nothing."""
+    (checkout / "runs").mkdir()
+    (checkout / "runs" / "x.py").touch()
+    (checkout / "notes.txt").touch()
+    assert "+changes" not in str(git_state(checkout))
+
+
+@pytest.mark.parametrize("name", ["conftest.py", "sub/test_b.py", "pytest.ini", "board.yaml"])
+def test_a_source_that_nobody_added_is_a_change(checkout: Path, name: str) -> None:
+    """Pytest takes it all the same."""
+    (checkout / name).parent.mkdir(exist_ok=True)
+    (checkout / name).touch()
+    assert str(git_state(checkout)).endswith("+changes")
+
+
+def test_a_source_that_was_altered_is_a_change(checkout: Path) -> None:
+    """Also one that git knows."""
+    (checkout / "test_a.py").write_text("")
+    assert str(git_state(checkout)).endswith("+changes")
+
+
+def test_no_checkout_has_no_commit(tmp_path: Path) -> None:
+    """Testcases may lie anywhere."""
+    assert git_state(tmp_path / "none") is None
