@@ -10,6 +10,7 @@ from hil.diagnosis import causes_of_boots as boots
 from hil.diagnosis import causes_of_firmware as firmware
 from hil.diagnosis import causes_of_ids as ids
 from hil.diagnosis import causes_of_inputs as inputs
+from hil.diagnosis import causes_of_policy as policy
 from hil.diagnosis import causes_of_seeds as seeds
 from hil.diagnosis import causes_of_waiting as waiting
 from hil.diagnosis.evidence import Suspicion
@@ -60,7 +61,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "handshake-skipped",
-        seeds.handshake_skipped,
+        policy.handshake_skipped,
         "policy= in the [HIL1] state lines, or the third word of the CM area in OTP",
         "",
         ("handshake-not-provisioned",),
@@ -119,7 +120,8 @@ CAUSES: tuple[Cause, ...] = (
         "same-id-twice",
         ids.same_id_twice,
         "CHIP ID on each UART, or cm.rse_id of each OTP",
-        "load on each die the message with its own id (combined_provisioning_<id>_message.bin)",
+        "load on each die the message with its own id (combined_provisioning_<id>_message.bin), and "
+        "give each a console of its own in the board file",
         ("sender-id-unchecked",),
     ),
     Cause("other-lcs", inputs.other_lcs, _STATE_CONFIRM, _ALIKE),

@@ -10,8 +10,7 @@ from hil.diagnosis.evidence import Clues, Suspicion
 from hil.diagnosis.facts import Facts
 from hil.diagnosis.words import majority, names, told
 from hil.model.hypotheses import Hypothesis
-from hil.model.releases import Bound, find_release
-from hil.model.system_inputs import SERVER
+from hil.model.releases import Bound
 
 Found = Iterator[Suspicion]
 
@@ -22,8 +21,9 @@ def other_key_derivation(f: Facts) -> Found:
     matched = sorted(r for r, e in f.explanations.items() if e.field == "release")
     binding = Hypothesis.AGREED if f.release.bound is Bound.ALL else Hypothesis.ALL_SEEDS
     bound = sorted(r for r, e in f.explanations.items() if e.hypothesis is binding)
-    if bound == [SERVER] and len(f.fingerprints) > 1:
-        bound = []  # the value of RSE 0 is that of its own seed too
+    own_too = all(Hypothesis.OWN_SEED in f.explanations[r].matches for r in bound)
+    if own_too and len(f.fingerprints) > 1:
+        bound = []  # RSE 0, and dies with its HUK, may as well have gone by their own seed
     if matched:
         details = sorted({f.explanations[r].detail for r in matched})
         clues.proof(f"the values of {names(matched)} are derived {'; '.join(details)}")
@@ -86,12 +86,7 @@ def other_firmware(f: Facts) -> Found:
 def release_not_as_told(f: Facts) -> Found:
     """All RSEs print the version of another release than the one they are judged by."""
     versions = {rse: seen.version for rse, seen in f.seen.items() if seen.version}
-    rows = {find_release(version) for version in versions.values()}
-    if len(set(versions.values())) != 1 or None in rows:
-        return
-    row = rows.pop()
-    assert row is not None
-    if f.release.may_print_version_of(row):
+    if len(set(versions.values())) != 1 or not f.release_contradicted:
         return
     version = next(iter(versions.values()))
     clues = Clues()

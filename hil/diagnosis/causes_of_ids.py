@@ -25,7 +25,8 @@ def same_id_twice(f: Facts) -> Found:
                 clues.proof(f"{what}: the UARTs of {names(twice)} all say {number}")
     if who:
         yield clues.suspicion(
-            f"{names(who)} have one id: the same provisioning message was loaded on them",
+            f"{names(who)} report one id: the same provisioning message was loaded on them, or their "
+            "consoles are one UART",
             sorted(who),
         )
     elif _nobody_answers(f):

@@ -214,6 +214,15 @@ def _state_not_as_believed(
             f"the model reproduces the values exactly ({f.explanations[matched[0]].detail})"
         )
     if not clues.pro:
+        if field.name == "bl1_2" and not shown and not any_formula(f):
+            # Built anew, it has a hash that no hypothesis can name.
+            clues.weak("all values agree and match no formula with the BL1_2 of the board file")
+            if own_seed_as_known(f):
+                clues.strong("slot 0 holds the seed of the known HUK of RSE 0")
+            yield clues.suspicion(
+                "the dies have another BL1_2 than the board file says (built anew since?)",
+                f.unexpected,
+            )
         return
     told_value = values[0] if values else f.explanations[matched[0]].detail
     yield clues.suspicion(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Causes in the seeds: who exchanged them, what arrays hold, which of them are bound."""
+"""Causes in the seeds: what arrays hold, which of them are bound, whose they are."""
 
 from __future__ import annotations
 
@@ -17,57 +17,6 @@ from hil.model.releases import Reply
 from hil.model.system_inputs import SERVER
 
 Found = Iterator[Suspicion]
-
-
-def handshake_skipped(f: Facts) -> Found:
-    """The policy bit is clear: each RSE has the vHUK of its own seed."""
-    if not (f.release.policy_gated and f.handshake_expected) or f.agreed:
-        return
-    clues = Clues()
-    clear = sorted(rse for rse, is_set in f.policies.items() if not is_set)
-    explained = f.explanations_as_reported
-    own = sorted(
-        r for r, e in explained.items() if r != SERVER and Hypothesis.OWN_SEED in e.matches
-    )
-    single = sorted(rse for rse, row in f.seeds.items() if len(row) == 1)
-    if clear:
-        clues.proof(f"[HIL1] state: policy bit 0 is clear on {names(clear)}")
-    if own:
-        clues.proof(f"the values of {names(own)} match KDF(GUK, seed_i, state), each its own seed")
-    if single:
-        clues.strong(f"the seed array of {names(single)} has one slot: nothing was exchanged")
-    stuck = f.waiting and f.passed and not f.disagreed
-    if f.disagreed and f.all_differ:
-        (clues.strong if len(f.groups) > 2 else clues.weak)("no two RSEs have one value")
-    elif stuck:
-        clues.weak(f"{names(f.passed)} booted on while {names(f.waiting)} wait in the handshake")
-    elif f.disagreed and not (clear or own or single):
-        clues.excludes(f"{names(f.groups[0])} agree on one value")
-    if not clear and f.policies and set(f.policies) >= set(f.passed):
-        clues.excludes(f"[HIL1] state: policy bit 0 is set on {names(f.policies)}")
-    together = [group for group in f.groups if len(group) > 1 and set(group) & set(clear)]
-    if together:
-        clues.excludes(f"{names(together[0])} agree, which they could not without the handshake")
-    if any(_holds_seeds_of_others(f, rse) for rse in f.seeds):
-        clues.excludes("seed arrays hold seeds of other RSEs: the exchange did take place")
-    if f.disagreed and f.own_seeds_computable and not own:
-        clues.doubt("no value matches KDF(GUK, seed_i, state) with the keys of the board file")
-    who = sorted({*clear, *own, *single}) or (f.passed if stuck else sorted(f.fingerprints))
-    seen = (
-        f"policy bit 0 is clear on {names(clear)}"
-        if clear
-        else f"the values of {names(own)} match KDF(GUK, seed_i, state), each its own seed"
-        if own
-        else f"{names(who)} went by the own seed (policy bit 0 clear)"
-    )
-    if set(who) < set(f.seen) and f.waiting:
-        yield clues.suspicion(
-            f"{names(who)} skipped the handshake, without which {names(f.waiting)} cannot go on; "
-            f"{seen}",
-            who,
-        )
-    else:
-        yield clues.suspicion(f"the handshake never ran; {seen}", who)
 
 
 def reply_encrypted_in_place(f: Facts) -> Found:
@@ -93,7 +42,7 @@ def reply_encrypted_in_place(f: Facts) -> Found:
     if f.computable:
         right = [rse for rse in others if Hypothesis.AGREED in f.explanations[rse].matches]
         wrong = [rse for rse in even if f.explanations[rse].hypothesis is Hypothesis.UNKNOWN]
-        if right == others and wrong == even and f.case.release_known:
+        if right == others and wrong == even and f.release_known:
             clues.proof(
                 f"the model reproduces all of it: the values of {names(others)}, and random ones on "
                 f"{names(even)}, where a difference of GUK or state would have been an error"
@@ -136,7 +85,9 @@ def partial_arrays_bound(f: Facts) -> Found:
         if len(set(f.first_seeds.values())) > 1:
             clues.excludes("slot 0 of the seed arrays differs, which alone explains it")
         elif same and len(f.groups) > 2:
-            clues.proof(
+            # Faults of single dies look the same; they do not change at a reset.
+            note = clues.proof if _all_changed(f) else clues.strong
+            note(
                 "RSEs agree exactly where their whole seed arrays are equal, and slot 0 is "
                 "the same on all"
             )
@@ -212,11 +163,6 @@ def routing_exchanged(f: Facts) -> Found:
         "one for that of another",
         wrong,
     )
-
-
-def _holds_seeds_of_others(f: Facts, rse: int) -> bool:
-    own = f.seen[rse].own_id
-    return any(m is Slot.GIVEN for place, m in enumerate(f.slots(rse)) if place != own)
 
 
 def _all_foreign(f: Facts, rse: int) -> bool:

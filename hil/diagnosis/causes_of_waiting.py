@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from hil.diagnosis.evidence import Clues, Suspicion
 from hil.diagnosis.facts import Facts
 from hil.diagnosis.words import names
-from hil.model.error_code_tables import LOST_2_2
 from hil.model.error_codes import error_codes
 from hil.model.releases import Reply, Transport
 from hil.model.system_inputs import SERVER
@@ -18,7 +17,6 @@ Found = Iterator[Suspicion]
 
 _MISSING = re.compile(r"RSE handshake: no seed from RSE (\d+)")
 _NO_REPLY = re.compile(r"RSE handshake: no reply from RSE (\d+)")
-_WORD = 0xFFFFFFFF
 #: RSEs from which on SFCP's requests meet, and what the one that notices halts with.
 _MEETING = 3
 _BUS_BUSY = ("SFCP_ERROR_SEND_MSG_BUS_BUSY", "SFCP_HAL_ERROR_SEND_MESSAGE_BUS_BUSY")
@@ -140,11 +138,7 @@ def no_routing_tables(f: Facts) -> Found:
         r for r, o in f.seen.items() if any("ERR_UNSUPPORTED" in line.text for line in o.errors)
     ]
     told += [r for r, line in f.halted.items() if "ERR_UNSUPPORTED" in line.text and r not in told]
-    lost = [
-        r
-        for r, line in f.halted.items()
-        if line.code is not None and line.code & _WORD == LOST_2_2 & _WORD
-    ]
+    lost = [r for r, line in f.halted.items() if line.code_lost]
     if told:
         clues.proof(f"{names(told)} ended with TFM_PLAT_ERR_UNSUPPORTED")
     if set(f.halted) == set(f.seen) and len(f.halted) > 1:
@@ -194,13 +188,16 @@ def no_rse_id_mapping(f: Facts) -> Found:
             for line in (*o.errors, *filter(None, [o.halt]))
         )
     )
+    # Every platform of TF-M has this line; what comes behind BL1_2 is an RSE.
+    said = [r for r in said if "BL1_2" in f.seen[r].reached]
     if not said or f.release.generation != "2.2":
         return
     clues = Clues()
     in_bl2 = sorted(r for r, o in f.seen.items() if "BL2" in o.reached)
-    clues.strong(f"{names(said)}: `Platform post init failed` in BL2 of TF-M {f.case.firmware}")
+    note = clues.strong if f.handshake_expected else clues.weak
+    note(f"{names(said)}: `Platform post init failed` in BL2 of TF-M {f.case.firmware}")
     with_id = [r for r in in_bl2 if f.seen[r].chip_id is not None]
-    if said == in_bl2 and not with_id:
+    if said == in_bl2 and not with_id and f.handshake_expected:
         clues.proof(
             "no RSE got past it and none printed CHIP ID: reading the id is what comes there"
         )

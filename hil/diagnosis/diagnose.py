@@ -18,6 +18,10 @@ from hil.model.system_inputs import SystemInputs
 
 #: Known defect behind an agreement that does not bind every seed.
 ONLY_SEED_0 = "only-seed-0-bound"
+_NO_HANDSHAKE = (
+    "policy bit 0 is clear on every RSE that reports it: no handshake ran, and the RSEs agree because "
+    "their dies have one and the same HUK"
+)
 
 
 class Verdict(StrEnum):
@@ -129,6 +133,8 @@ def _warning(facts: Facts) -> str | None:
     bound = {e.hypothesis for e in facts.explanations.values()}
     if bound == {Hypothesis.ALL_SEEDS}:
         return None  # whatever the release is said to do
+    if facts.agreed_without_handshake:
+        return None if facts.agreement_wanted else _NO_HANDSHAKE
     return binding_warning(facts.case.inputs)
 
 

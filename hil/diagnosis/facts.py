@@ -130,6 +130,33 @@ class Facts(Standing):
         return marks
 
     @cached_property
+    def exchange_seen(self) -> bool:
+        """Whether some seed array holds the seed of another RSE, so that a handshake did run."""
+        return any(
+            mark is Slot.GIVEN
+            for rse, row in self.seeds.items()
+            if len(row) > 1
+            for place, mark in enumerate(self.slots(rse))
+            if place != self.seen[rse].own_id
+        )
+
+    @cached_property
+    def agreed_without_handshake(self) -> bool:
+        """Whether all agree while every policy bit reported is clear, and nothing shows an exchange.
+
+        Without a handshake only dies with one HUK agree.
+        """
+        if not (self.agreed and self.release.policy_gated and self.handshake_expected):
+            return False
+        clear = bool(self.policies) and not any(self.policies.values())
+        return clear and not self.exchange_seen
+
+    @property
+    def agreement_wanted(self) -> bool:
+        """Whether the board file says that the RSEs are provisioned to agree in a handshake."""
+        return self.case.state_known and any(rse.vhuk_agreement for rse in self.case.inputs.rses)
+
+    @cached_property
     def first_seeds(self) -> dict[int, str]:
         """Fingerprint of slot 0, which is what most releases bind, by place."""
         return {rse: row[0] for rse, row in self.seeds.items()}

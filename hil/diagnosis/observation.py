@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hil.model.error_code_tables import LOST_2_2
 from hil.model.fingerprint import PARTITION_ID
 from hil.model.system_inputs import SystemInputs
 from hil.uart.report_lines import StateReport
@@ -22,6 +23,11 @@ class ErrorLine:
 
     text: str
     code: int | None = None
+
+    @property
+    def code_lost(self) -> bool:
+        """Whether it has the number that BL1 of 2.2 prints whatever went wrong."""
+        return self.code is not None and (self.code ^ LOST_2_2) & 0xFFFFFFFF == 0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from hil.uart.waiting import BootResult
 
 #: Ends of a wait that say something about the lab, not about the firmware.
 _GONE = {"dead", "eof"}
+#: What a device said last follows this in the sentence on its end; it is told once.
+_LAST_WORDS = "; last lines: "
 _RUNTIME = {"runtime", "ns", "end"}
 _MOST_ERRORS = 20
 
@@ -65,7 +67,7 @@ def observe_boot(result: BootResult, release: str) -> Observation:
         seen,
         source=f"UART of RSE {result.rse}",
         silent=not result.last_line,
-        gone=result.detail if result.reason in _GONE else "",
+        gone=result.detail.partition(_LAST_WORDS)[0] if result.reason in _GONE else "",
         complete=result.ok,
         detail=result.detail,
         last_line=result.last_line,

@@ -19,11 +19,16 @@ _SOLE = frozenset({
 })  # fmt: skip
 
 
-#: What holds whatever the release: an RSE printed it itself.
+#: What holds whatever the release: an RSE printed it itself, or a value is another release's.
 _PLAIN = frozenset({
     "bl2-waits-for-host", "crashed", "device-gone", "halted", "ids-exchanged", "image-refused",
-    "no-reporter", "not-virgin", "other-firmware", "same-id-twice", "uart-silent",
+    "no-reporter", "not-virgin", "other-firmware", "other-key-derivation", "release-not-as-told",
+    "same-id-twice", "uart-silent",
 })  # fmt: skip
+
+
+#: Known defect that is there only where its number was printed in place of a code.
+_CODE_LOST = "error-code-lost"
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class Ranked:
 def rank(facts: Facts) -> tuple[Ranked, ...]:
     """Return every cause that fits."""
     found = [
-        Ranked(cause, suspicion, _capped(facts, cause, suspicion), _defects(facts, cause))
+        Ranked(
+            cause, suspicion, _capped(facts, cause, suspicion), _defects(facts, cause, suspicion)
+        )
         for cause in CAUSES
         for suspicion in cause.look(facts)
         if suspicion.holds
@@ -61,16 +68,18 @@ def rank(facts: Facts) -> tuple[Ranked, ...]:
     )  # fmt: skip
 
 
-def _defects(facts: Facts, cause: Cause) -> tuple[KnownDefect, ...]:
-    known = (known_defect(name) for name in cause.defects)
+def _defects(facts: Facts, cause: Cause, suspicion: Suspicion) -> tuple[KnownDefect, ...]:
+    halts = [facts.seen[r].halt for r in suspicion.rses if r in facts.seen]
+    lost = any(h is not None and h.code_lost for h in halts)
+    known = (known_defect(name) for name in cause.defects if lost or name != _CODE_LOST)
     return tuple(defect for defect in known if facts.release.name in defect.releases)
 
 
 def _capped(facts: Facts, cause: Cause, suspicion: Suspicion) -> Confidence:
-    """Nothing is certain by the rules of a release that was only assumed."""
+    """Nothing is certain by the rules of a release that was only assumed, or that the logs deny."""
     confidence = suspicion.confidence
     certain = confidence is Confidence.CERTAIN
-    if certain and not facts.case.release_known and cause.id not in _PLAIN:
+    if certain and not facts.release_known and cause.id not in _PLAIN:
         return Confidence.LIKELY
     return confidence
 

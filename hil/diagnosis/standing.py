@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hil.diagnosis.observation import Case, ErrorLine, Observation
-from hil.model.releases import Release
+from hil.model.releases import Release, find_release
 
 _PAST = {"vhuk", "BL2", "runtime", "ns"}
 #: What BL1_2 says last before the handshake, which prints nothing.
@@ -95,6 +95,18 @@ class Standing:
     def lost(self) -> list[int]:
         """RSEs whose device went away inside the handshake."""
         return sorted(r for r, o in self.seen.items() if o.gone and o.stage == "BL1_2")
+
+    @cached_property
+    def release_contradicted(self) -> bool:
+        """Whether versions were printed, and none that the firmware under test may print."""
+        rows = {find_release(seen.version) for seen in self.seen.values() if seen.version}
+        known = [row for row in rows if row is not None]
+        return bool(known) and not any(self.release.may_print_version_of(row) for row in known)
+
+    @property
+    def release_known(self) -> bool:
+        """Whether the release is told or printed, and the logs do not say another one."""
+        return self.case.release_known and not self.release_contradicted
 
     @property
     def handshake_expected(self) -> bool:

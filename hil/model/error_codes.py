@@ -26,6 +26,37 @@ _WORD = 0xFFFFFFFF
 _MOST_ERRORS = 0x1000
 
 
+#: First number, prefix of the names, names in order; what both generations have, then each.
+_SERIES = (
+    (0x10000000, "UART_CMSDK_ERR", tables.UART_CMSDK),
+    (0x30000000, "LCM_ERROR", tables.LCM),
+    (0x50000000, "MHU_V_2_X_ERR", tables.MHU_V2),
+    (0x60000000, "MHU_V_3_X_ERR", tables.MHU_V3),
+    (0xB0000000, "CC3XX_ERR", tables.CC3XX),
+)
+_SERIES_2_2 = (
+    *_SERIES,
+    (0x20000000, "KMU_ERROR", tables.KMU_2_2),
+    (0x70000000, "MHU_ERR", tables.MHU_2_2),
+    (0x80000000, "ATU", tables.ATU_2_2),
+    (0x90000000, "INTEGRITY_CHECKER_ERROR", tables.INTEGRITY_CHECKER_2_2),
+)
+_SERIES_2_3 = (
+    *_SERIES,
+    (0x20000000, "KMU_ERROR", tables.KMU_2_3),
+    (0x70000000, "MHU_ERR", tables.MHU_2_3),
+    (0x80000000, "ATU", tables.ATU_2_3),
+    (0x90000000, "INTEGRITY_CHECKER_ERROR", tables.INTEGRITY_CHECKER_2_3),
+    (0xA0000000, "DCSU_ERROR", tables.DCSU),
+    (0xA000000A + 4, "DCSU_TX_MSG_RESP", tables.DCSU_RESPONSES),
+    (0xC0000000, "SAM_ERROR", tables.SAM),
+    (0xD0000000, "CFI_ERR", tables.CFI),
+    (0xE0000000, "UART_PL011_ERR", tables.UART_PL011),
+    (1, "SFCP_ERROR", tables.SFCP),
+    (1 + len(tables.SFCP.split()), "SFCP_HAL_ERROR", tables.SFCP_HAL),
+)
+
+
 @dataclass(frozen=True)
 class ErrorCodes:
     """The error codes of one family.
@@ -68,11 +99,13 @@ class ErrorCodes:
     def meaning(self, number: int) -> str | None:
         """Return the best that is known of a printed number: what it stands for, name, or owner.
 
-        >>> error_codes("2.3").meaning(0x80000003)
-        'ATU error number 3'
+        >>> error_codes("2.3").meaning(0x80000099)
+        'ATU error number 153'
         """
         word = number & _WORD
         known = self.not_codes.get(word) or self.names.get(word)
+        if self.family == "2.3" and word in tables.RENAMED:
+            known = f"{known} ({tables.RENAMED[word]})"
         owner = self.owner(word)
         if known or owner is None:
             return known
@@ -119,15 +152,6 @@ def _numbers(*, late: bool) -> dict[str, int]:
             low = values.split("/")[late]
             if low != "-":
                 numbers[f"TFM_PLAT_ERR_{name}"] = _PLATFORM + int(low, 16)
-    series = [
-        (0x20000000, "KMU_ERROR", tables.KMU_2_3 if late else tables.KMU_2_2),
-        (0x30000000, "LCM_ERROR", tables.LCM),
-        (0x70000000, "MHU_ERR", tables.MHU_2_3 if late else tables.MHU_2_2),
-        (0xB0000000, "CC3XX_ERR", tables.CC3XX),
-    ]
-    if late:
-        series.append((1, "SFCP_ERROR", tables.SFCP))
-        series.append((1 + len(tables.SFCP.split()), "SFCP_HAL_ERROR", tables.SFCP_HAL))
-    for base, prefix, text in series:
+    for base, prefix, text in _SERIES_2_3 if late else _SERIES_2_2:
         numbers |= {f"{prefix}_{name}": base + i for i, name in enumerate(text.split())}
     return numbers | {name: number & _WORD for number, name in tables.PSA.items()}

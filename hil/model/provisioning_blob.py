@@ -172,6 +172,9 @@ def _run(view: View, before: Chip, lines: tuple[str, ...]) -> Boot:
 def _transition(view: View, before: Chip, lines: tuple[str, ...], part: Part) -> Boot:
     step = set_lcs(view.chip.lifecycle, _NEXT[part], view.release.lifecycle)
     chip = replace(view.chip, lifecycle=step.state)
+    if part == "CM" and (step.resets or step.refusal is not None):
+        # The CM area is written and the chip still in CM: to the CM code it looks tampered with.
+        chip = replace(chip, tampered=Tampering.CM_AREA)
     if step.refusal is not None:
         return _ended(
             view, before, lines, _Stop(End.HALTS, chip, _refusal(view, step.refusal, step.code))

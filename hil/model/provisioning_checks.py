@@ -89,7 +89,7 @@ class View:
             not self.release.provisioning.remembers_message
             or metadata.signature is Signature.KRTL_DERIVATIVE
             or metadata.code is CodeProtection.AES
-            or metadata.values is ValuesProtection.AES
+            or (metadata.values is ValuesProtection.AES and self.header.secret_values_size > 0)
         )
 
     @property

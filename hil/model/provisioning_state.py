@@ -54,7 +54,8 @@ class Chip:
         staged: Whether BL1_1 has found a message and remembers that over resets (from 2.3 on).
         soc_uid: Id in its SoC area, None without one.
         krtl_uses: How often KRTL was read.
-        tampered: What was written before CM provisioning.
+        tampered: What was written before CM provisioning, or by a CM part that ran without getting
+            the chip into DM.
     """
 
     lifecycle: Lifecycle = field(default_factory=Lifecycle)

@@ -20,6 +20,7 @@ NO_BOOT = "no-boot"
 HANG_IN_BL2 = "hang-in-bl2"
 OTHER_GUK = "other-guk"
 OTHER_DIE = "other-die"
+SAME_DIE = "same-die"
 PANIC_IN_RUNTIME = "panic-in-runtime"
 NO_REPORT = "no-report"
 STOCK_2_2_2 = "stock-2.2.2"
@@ -32,6 +33,7 @@ KNOWN: dict[str, str] = {
     HANG_IN_BL2: "waits for ever for the SCP's doorbell in BL2",
     OTHER_GUK: "the KMU delivers another GUK than that of its siblings",
     OTHER_DIE: "a replaced chip: draws the HUK of another die when it is provisioned",
+    SAME_DIE: "a copy of chip 0, as models of chips may be: draws that one's HUK when provisioned",
     PANIC_IN_RUNTIME: "the TF-M runtime ends in a SecureFault and resets",
     NO_REPORT: "stock firmware without the fingerprint reporter: no [HIL1] lines",
     STOCK_2_2_2: "release 2.2.2 as tagged: no routing tables, and BL2 cannot read the RSE id",
@@ -60,4 +62,6 @@ def other_guk(guk: bytes) -> bytes:
 
 def die_number(chip: int, names: frozenset[str]) -> int:
     """Number of the die in that chip's place; it decides the HUK."""
+    if SAME_DIE in names:
+        return 0
     return chip + 0x100 if OTHER_DIE in names else chip

@@ -36,9 +36,6 @@ from hil.virtual.provisioning_message import (
 _KRTL = hashlib.sha256(b"rse-hil development KRTL").digest()
 _KRTL_LOADS_PER_DERIVATION = 3
 
-_MOST_CODE = 0x8000
-_MOST_DATA = 0x5000
-_MOST_SECRETS = 0x2000
 _SMALLEST_SIGNATURE = 16
 
 _NO_HANDLER = {
@@ -136,8 +133,14 @@ def _mode_change_needs_reset(machine: Machine, blob: Blob) -> bool:
         code = otp.code("PROVISIONING_INVALID_PURPOSE")
         raise PlatError(code, f"blob not valid in {lcm.lcs.name}")
     if blob.wants_sp_mode != lcm.sp_mode:
+        old = machine.release.old
+        if blob.wants_sp_mode and lcm.tp_mode is TpMode.VIRGIN:
+            name = "START_FAILED" if old else "DEBUG_DISABLE_FAILED"
+            raise PlatError(otp.code(f"PROVISIONING_{name}"), "no SP mode without a TP mode")
         if blob.wants_sp_mode:
             lcm.request_sp_mode()
+        elif old:
+            raise PlatError(otp.code("PROVISIONING_INVALID_SP_MODE"), "left in SP mode")
         return True
     return False
 
@@ -154,12 +157,17 @@ def _check_blob(machine: Machine, blob: Blob) -> None:
 
 def _validate_and_unpack(machine: Machine, blob: Blob) -> Values:
     otp = machine.otp
+    release = machine.release
+    if blob.signature_type != SIGNATURE_ROTPK_IN_ROM:
+        code = otp.code("PROVISIONING_SIGNATURE_TYPE_NOT_SUPPORTED")
+        raise PlatError(code, "blob signed in another way")
+    # 2.2 sets the key up in any case, and first; 2.3 where there is something to decrypt.
+    key = _key(machine, blob) if release.old else b""
     checks = (
-        (blob.signature_type == SIGNATURE_ROTPK_IN_ROM, "SIGNATURE_TYPE_NOT_SUPPORTED"),
         (len(blob.signature) >= _SMALLEST_SIGNATURE, "INVALID_TAG_LEN"),
-        (blob.code_size <= _MOST_CODE, "INVALID_CODE_SIZE"),
-        (blob.data_size <= _MOST_DATA, "INVALID_DATA_SIZE"),
-        (blob.secret_values_size <= _MOST_SECRETS, "INVALID_VALUES_SIZE"),
+        (blob.code_size <= release.most_code, "INVALID_CODE_SIZE"),
+        (blob.data_size <= release.most_data, "INVALID_DATA_SIZE"),
+        (blob.secret_values_size <= release.most_secrets, "INVALID_VALUES_SIZE"),
         (
             blob.secrets_encrypted or not blob.code_and_data_encrypted,
             "INVALID_DECRYPTION_CONFIG",
@@ -168,7 +176,9 @@ def _validate_and_unpack(machine: Machine, blob: Blob) -> Values:
     for good, name in checks:
         if not good:
             raise PlatError(otp.code(f"PROVISIONING_{name}"), "blob refused")
-    plain = _decrypt(machine, blob)
+    if blob.encrypted_size and not key:
+        key = _key(machine, blob)
+    plain = _decrypted(blob, key)
     if not ecdsa.verify_raw(machine.rom_key, blob.authenticated + plain, blob.signature):
         # The ECDSA path prints no line of its own.
         raise PlatError(CC3XX_ECDSA_SIGNATURE_INVALID, "signature of the provisioning blob")
@@ -183,14 +193,23 @@ def _validate_and_unpack(machine: Machine, blob: Blob) -> Values:
     return values
 
 
-def _decrypt(machine: Machine, blob: Blob) -> bytes:
-    if not blob.secrets_encrypted:
-        return blob.payload
+def _key(machine: Machine, blob: Blob) -> bytes:
+    """Set up the provisioning key, which exists in SP mode only."""
+    if not machine.lcm.sp_mode:
+        failed = "Provisioning key setup failed"
+        say = machine.console.error if machine.release.old else machine.console.error_crlf
+        say(failed)
+        raise PlatError(machine.otp.code("SYSTEM_ERR"), failed)
     root = bytes(KEY_SIZE)
     if machine.lcm.tp_mode is TpMode.PCI:
         root = _KRTL
         machine.otp.count_krtl_usage(_KRTL_LOADS_PER_DERIVATION)
-    key = kdf.provisioning_key(root, blob.batch_id)
+    return kdf.provisioning_key(root, blob.batch_id)
+
+
+def _decrypted(blob: Blob, key: bytes) -> bytes:
+    if not blob.encrypted_size:
+        return blob.payload
     cipher = Cipher(algorithms.AES(key), modes.CTR(blob.iv + bytes(8))).decryptor()
     start = 0 if blob.code_and_data_encrypted else blob.code_size + blob.data_size
     return blob.payload[:start] + cipher.update(blob.payload[start:])

@@ -12,7 +12,8 @@ import hashlib
 from collections.abc import Callable
 
 from hil.virtual import faults
-from hil.virtual.error_codes import PlatError
+from hil.virtual.error_codes import LCM_SET_LCS_INVALID_TP_MODE, PlatError
+from hil.virtual.lifecycle import TpMode
 from hil.virtual.machine import Machine, Stage
 from hil.virtual.otp import OTP_SIZE
 from hil.virtual.otp_checks import check_untouched_before_cm
@@ -109,7 +110,13 @@ def provision_dm(machine: Machine, values: Values) -> Stage:
 
 
 def _transition(machine: Machine, transition: Callable[[], None]) -> None:
-    """Change the life-cycle state; outside SP mode the driver enters that first, by a reset."""
+    """Change the life-cycle state; outside SP mode the driver enters that first, by a reset.
+
+    Raises:
+        PlatError: The chip has no TP mode.
+    """
+    if machine.lcm.tp_mode is TpMode.VIRGIN:
+        raise PlatError(LCM_SET_LCS_INVALID_TP_MODE, "no other state without a TP mode")
     if machine.lcm.sp_mode:
         transition()
     else:

@@ -95,7 +95,7 @@ class Blob:
     @property
     def personalised(self) -> bool:
         """Whether the blob is for one SoC id only."""
-        return bool(self.metadata >> 30)
+        return self.metadata >> 30 == 1
 
     @property
     def signature_type(self) -> int:
@@ -111,6 +111,12 @@ class Blob:
     def secrets_encrypted(self) -> bool:
         """Whether the secret values are under AES."""
         return self.metadata >> 2 & 0b11 == 1
+
+    @property
+    def encrypted_size(self) -> int:
+        """How many bytes are under AES."""
+        size = self.code_size + self.data_size if self.code_and_data_encrypted else 0
+        return size + (self.secret_values_size if self.secrets_encrypted else 0)
 
     def valid_in(self, lcs: Lcs) -> bool:
         """Whether the blob may run in that life-cycle state."""

@@ -30,6 +30,9 @@ class Release:
         dma_ics: OTP offset of the DMA ICS.
         counter_align: Bit counters in the dynamic area are padded to this many bytes.
         soc_area_size: Size of the SoC area that the CM blob announces at the end of the OTP.
+        most_code: Room for the code of a provisioning blob: the ITCM, from 2.3 on half of it.
+        most_data: Room for its data.
+        most_secrets: Room for its secret values.
         crypto_library: Name that the crypto partition prints.
     """
 
@@ -43,6 +46,9 @@ class Release:
     dma_ics: int
     counter_align: int
     soc_area_size: int
+    most_code: int
+    most_data: int
+    most_secrets: int
     crypto_library: str
 
     @property
@@ -62,6 +68,9 @@ _2_2_2 = Release(
     dma_ics=0x16C,
     counter_align=8,
     soc_area_size=28 + 0x12D4,
+    most_code=0x8000,
+    most_data=0x80000,
+    most_secrets=(0x8000 - 0x600) // 2,
     crypto_library="Mbed TLS 3.6.5",
 )
 _2_3_1 = Release(
@@ -75,6 +84,9 @@ _2_3_1 = Release(
     dma_ics=0x170,
     counter_align=4,
     soc_area_size=48 + 0x12D4,
+    most_code=0x8000 // 2,
+    most_data=0x5000,
+    most_secrets=0x1000,
     crypto_library="TF-PSA-Crypto 1.1.1",
 )
 _FIXED = replace(_2_3_1, name="fixed", version="v2.3.1+fixed")

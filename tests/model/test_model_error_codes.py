@@ -25,6 +25,21 @@ KNOWN = [
     ("2.2", "KMU_ERROR_SLOT_LOCKED", 0x20000002),
     ("2.3", "KMU_ERROR_SLOT_LOCKED", 0x20000003),
     ("2.2", "MHU_ERR_SEND_DATA_INVALID_ARG", 0x70000008),
+    ("2.2", "UART_CMSDK_ERR_WRITE_NOT_READY", 0x10000005),
+    ("2.2", "MHU_V_2_X_ERR_INTERRUPT_CHANNEL_NUM_GENERAL", 0x5000002F),
+    ("2.3", "MHU_V_2_X_ERR_CHANNEL_SEND_INVALID_ARG", 0x50000003),
+    ("2.2", "MHU_V_3_X_ERR_INTERRUPT_CLEAR_UNSUPPORTED", 0x6000000F),
+    ("2.3", "MHU_V_3_X_ERR_INIT_UNSUPPORTED_VERSION", 0x60000001),
+    ("2.2", "ATU_ERR_UNINIT_REGION_INVALID_ARG", 0x80000004),
+    ("2.3", "ATU_MAPPING_NOT_AVAIL", 0x80000011),
+    ("2.3", "ATU_ERR_UNKNOWN", 0x80000014),
+    ("2.2", "INTEGRITY_CHECKER_ERROR_CHECK_VALUE_COMPARISON_FAILED", 0x90000009),
+    ("2.3", "INTEGRITY_CHECKER_ERROR_CHECK_VALUE_INVALID_ARGUMENT", 0x9000000A),
+    ("2.3", "DCSU_ERROR_TX_MSG_RESP_BASE", 0xA000000A),
+    ("2.3", "DCSU_TX_MSG_RESP_BAD_INTEGRITY_VALUE", 0xA0000010),
+    ("2.3", "SAM_ERROR_INVALID_ARGUMENT", 0xC0000000),
+    ("2.3", "CFI_ERR_DEV_PROTECTED", 0xD0000004),
+    ("2.3", "UART_PL011_ERR_NOT_INIT", 0xE0000007),
     ("2.3", "SFCP_ERROR_DECRYPTION_FAILED", 12),
     ("2.3", "PSA_ERROR_INVALID_SIGNATURE", 0xFFFFFF6B),
     ("fixed", "TFM_PLAT_ERR_RSE_HANDSHAKE_TIMEOUT", 0x400000BB),
@@ -64,7 +79,24 @@ def test_owners_that_came_with_2_3() -> None:
     assert error_codes("2.2").owner(0xA0000001) is None
     assert error_codes("2.3").owner(0xA0000001) == "DCSU"
     assert error_codes("2.2").meaning(0xC0000001) is None
-    assert error_codes("2.3").meaning(0xC0000001) == "SAM error number 1"
+    assert error_codes("2.3").meaning(0xC0000001) == "SAM_ERROR_GENERIC_ERROR"
+
+
+@pytest.mark.parametrize(("family", "amount"), [("2.2", 308), ("2.3", 470)])
+def test_nearly_every_enumerator_has_its_name(family: str, amount: int) -> None:
+    """Names of all owners' errors; a number behind the last of an owner is told by its owner."""
+    codes = error_codes(family)
+    assert len(codes.names) >= amount
+    for base, owner in codes.bases.items():
+        assert codes.name(base) is not None, owner
+        assert codes.meaning(base + 0xFFF) == f"{owner} error number 4095"
+
+
+def test_a_number_that_changed_its_name_says_so() -> None:
+    """Within one family one number is another error in 2.3.0."""
+    told = error_codes("2.3").meaning(0x80000013)
+    assert told == "ATU_ERR_GET_DYN_CFG_SLOT_IDX_NO_MATCH (in 2.3.0 ATU_ERR_UNKNOWN)"
+    assert error_codes("2.2").meaning(0x80000013) == "ATU error number 19"
 
 
 def test_what_is_not_known_is_said() -> None:

@@ -300,6 +300,25 @@ def test_outside_sp_mode_there_is_no_provisioning_key() -> None:
     assert done.lines[2] == "[ERR] Provisioning key setup failed"
 
 
+@pytest.mark.parametrize("tp", [TpMode.TCI, TpMode.PCI])
+@pytest.mark.parametrize("release", ["2.3.1", "main"])
+def test_where_nothing_is_encrypted_no_key_is_set_up(release: str, tp: TpMode) -> None:
+    """Secret values of no bytes need neither SP mode nor KRTL; one byte of them does."""
+    row = release_for(release)
+    wanted = RequiredTp.TCI if tp is TpMode.TCI else RequiredTp.PCI
+    purpose = replace(PURPOSE, needs_sp_mode=False, tp_mode=wanted)
+    chip = Chip(Lifecycle(Lcs.CM, tp), staged=True)
+    trust = replace(ROM, krtl=KRTL)
+    empty = blob(purpose=purpose, parts=replace(PARTS, secret_values=Secret(b"")))
+    done = boot(chip, loaded(row, empty), row, ECDSA, trust)
+    assert done.refusal is None
+    assert done.after.krtl_uses == 0
+    full = blob(purpose=purpose, parts=replace(PARTS, secret_values=Secret(b"1")))
+    refusal = boot(chip, loaded(row, full), row, ECDSA, trust).refusal
+    assert refusal is not None
+    assert refusal.code == "TFM_PLAT_ERR_SYSTEM_ERR"
+
+
 def test_keys_outside_the_rom() -> None:
     """A CM ROTPK signs in DM only, a DM ROTPK no blob, and a previous message must be there."""
     cases = {NonRomKey.CM_ROTPK: 0x31, NonRomKey.PREVIOUS_MESSAGE: 0x34, NonRomKey.DM_ROTPK: 0x40}
@@ -484,10 +503,36 @@ def test_other_blobs_run_and_reset(kind: int) -> None:
 
 
 def test_a_chip_that_can_never_get_there_does_not_loop_for_ever() -> None:
-    """A message that must not run in SP mode and whose code needs it goes round in circles."""
+    """A message that enters SP mode and then provisions nothing goes round in circles."""
+    done = provision(
+        Chip(), [loaded(V2_3, _purpose(type=BlobType.DEBUG_ENABLING))], V2_3, trust=ROM
+    )
+    assert done.end.is_reset
+    assert len(done.boots) == prov.MOST_BOOTS
+
+
+def test_a_cm_part_that_runs_twice_finds_its_own_writing() -> None:
+    """Outside SP mode the change to DM resets first; the second run takes the chip for tampered."""
     message = blob(
         Metadata(values=ValuesProtection.BY_MESSAGE), replace(PURPOSE, needs_sp_mode=False)
     )
     done = provision(Chip(), [loaded(V2_3, message)], V2_3, trust=ROM)
-    assert done.end.is_reset
-    assert len(done.boots) == prov.MOST_BOOTS
+    ends = [End.TP_SET, End.ENTERS_SP, End.LEAVES_SP, End.HALTS]
+    assert [b.end for b in done.boots] == ends
+    refusal = done.boots[-1].refusal
+    assert refusal is not None
+    assert (refusal.why, refusal.number) == (Tampering.CM_AREA, 0x40000054)
+    assert done.boots[1].lines[-1] == "[INF] Transitioning to DM LCS"
+    assert done.boots[-1].lines[-3] == "[INF] Running blob"
+
+
+def test_a_cm_part_whose_change_to_dm_is_refused_leaves_its_writing() -> None:
+    """Without a TP mode the driver refuses; loaded again, the message finds the CM area written."""
+    purpose = replace(PURPOSE, needs_sp_mode=False, tp_mode=RequiredTp.VIRGIN)
+    message = blob(Metadata(values=ValuesProtection.BY_MESSAGE), purpose)
+    once = first(V2_3, message, Chip())
+    assert once.refusal is not None
+    assert once.refusal.code == "LCM_ERROR_SET_LCS_INVALID_TP_MODE"
+    again = first(V2_3, message, reset(once.after))
+    assert again.refusal is not None
+    assert again.refusal.why is Tampering.CM_AREA

@@ -26,6 +26,7 @@ from hil.model.provisioning_fields import (
     RequiredTp,
     Signature,
     ValidLcs,
+    ValuesProtection,
 )
 from hil.model.provisioning_message import AuthHeader, parse
 from hil.model.provisioning_seal import Parts, open_sealed, seal
@@ -134,12 +135,18 @@ def _patched(offset: int, value: int) -> bytes:
     return bytes(data)
 
 
+def _part(name: str, size: int) -> bytes:
+    content = bytes(size) if name != "secret_values" else Secret(bytes(size))
+    return _message(_header(), replace(values().parts(), **{name: content}))  # type: ignore[arg-type]
+
+
 def _flipped(at: int) -> bytes:
     data = bytearray(_message(_header()))
     data[at] ^= 1
     return bytes(data)
 
 
+PLAIN_VALUES = Metadata(values=ValuesProtection.PLAIN)
 REFUSED: dict[str, Callable[[], bytes]] = {
     "nothing": lambda: b"",
     "type": lambda: _patched(0, 0x12345678),
@@ -149,6 +156,12 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "too long": lambda: _patched(4, 0x200000),
     "shorter than its sizes": lambda: _patched(4, 4000),
     "reserved TP": lambda: _message(_header(tp_mode=RequiredTp.RESERVED)),
+    "virgin TP in SP": lambda: _message(_header(tp_mode=RequiredTp.VIRGIN)),
+    "virgin TP, plain": lambda: _message(
+        _header(PLAIN_VALUES, tp_mode=RequiredTp.VIRGIN, needs_sp_mode=False)
+    ),
+    "encrypted outside SP": lambda: _message(_header(needs_sp_mode=False)),
+    "plain outside SP": lambda: _message(_header(PLAIN_VALUES, needs_sp_mode=False)),
     "virgin TP outside SP": lambda: _message(
         _header(tp_mode=RequiredTp.VIRGIN, valid_lcs=ValidLcs.SE)
     ),
@@ -163,6 +176,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "no code": lambda: _message(_header(), replace(values().parts(), code=b"")),
     "decryption": lambda: _patched(8 + 100, CodeProtection.AES | Signature.ROTPK_IN_ROM << 28),
     "short signature": lambda: _patched(8, 15),
+    "larger than any memory for code": lambda: _part("code", 0x8004),
     "large data": lambda: _message(_header(), replace(values().parts(), data=bytes(0x5004))),
     "flipped code": lambda: _flipped(8 + 248),
     "flipped value": lambda: _flipped(-1),
@@ -184,7 +198,7 @@ def test_refusals_are_those_of_the_model(tmp_path: Path, release: str, what: str
     assert chip.boots == boots
 
 
-# The memory for data is larger in 2.2 than the virtual chip's.
+#: What 2.2 has room for.
 @pytest.mark.parametrize("what", [what for what in REFUSED if what != "large data"])
 def test_refusals_of_2_2_are_those_of_the_model(tmp_path: Path, what: str) -> None:
     """2.2 prints no code; boots and lines are the same."""
@@ -194,6 +208,80 @@ def test_refusals_of_2_2_are_those_of_the_model(tmp_path: Path, what: str) -> No
     assert end is End.HALTS
     assert said(chip) == lines
     assert chip.boots == boots
+
+
+@pytest.mark.parametrize(
+    ("release", "part", "room", "code"),
+    [
+        ("2.3.1", "code", 0x4000, 0x40000035),
+        ("2.3.1", "data", 0x5000, 0x40000036),
+        ("2.3.1", "secret_values", 0x1000, 0x40000037),
+        ("2.2.2", "code", 0x8000, None),
+        ("2.2.2", "secret_values", 0x3D00, None),
+    ],
+)
+def test_a_part_that_does_not_fit_is_refused(
+    tmp_path: Path, release: str, part: str, room: int, code: int | None
+) -> None:
+    """Each release has its own room for each part; one word more is refused before the blob runs."""
+    chip = lone(tmp_path, release, _part(part, room + 4))
+    lines, end, boots = expected(release, _part(part, room + 4))
+    assert end is End.HALTS
+    assert chip.end is BootEnd.HALT
+    assert said(chip) == lines
+    assert chip.boots == boots
+    assert "Running blob" not in chip.text
+    assert code is None or f"({code:#x})" in chip.text
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_code_that_just_fits_runs(tmp_path: Path, release: str) -> None:
+    """The last word of the room may be used."""
+    data = _part("code", 0x8000 if release == "2.2.2" else 0x4000)
+    chip = lone(tmp_path, release, data)
+    lines, end, boots = expected(release, data)
+    assert end is End.BOOTS
+    assert said(chip) == lines
+    assert chip.boots == boots
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("virgin TP in SP", 0x40000056),
+        ("virgin TP, plain", 0x3000000D),
+        ("encrypted outside SP", 0x400000B5),
+        ("plain outside SP", 0x40000054),
+    ],
+)
+def test_codes_of_what_cannot_be_provisioned(tmp_path: Path, what: str, code: int) -> None:
+    """No chip without a TP mode, no key outside SP mode, no CM part that runs a second time."""
+    chip = lone(tmp_path, "2.3.1", REFUSED[what]())
+    assert f"({code:#x})" in said(chip)[-1]
+    assert ("Provisioning key setup failed" in chip.text) == (code == 0x400000B5)
+
+
+@pytest.mark.parametrize("release", ["2.2.2", "2.3.1"])
+def test_a_chip_left_in_sp_mode_by_another_message(tmp_path: Path, release: str) -> None:
+    """2.3 resets out of SP mode for a message that must not run in it; 2.2 refuses the message."""
+    before, after = REFUSED["CM only"](), REFUSED["plain outside SP"]()
+    recipe = lambda number: Recipe(number, policies=0)  # noqa: E731
+    chip = Lab(tmp_path, release, amount=1, recipe=recipe).chips[0]
+    chip.load_message(bytes(len(virtual_message(Recipe(0, policies=0)))))
+    chip.load_message(before)
+    for _ in range(2):  # sets the TP mode, asks for SP mode
+        for _ in chip.rse.boot():
+            pass
+    chip.load_message(after)
+    chip.clear()
+    for _ in chip.life():
+        pass
+    row = release_for(release)
+    start = ModelChip(Lifecycle(Lcs.CM, TpMode.TCI, sp_mode=True), staged=release != "2.2.2")
+    done = provision(start, [{row.provisioning.address: after}], row, BUILD, TRUST)
+    assert said(chip) == list(done.lines)
+    assert chip.boots == len(done.boots) == (1 if release == "2.2.2" else 4)
+    assert "Running blob" in chip.text or release == "2.2.2"
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -106,6 +106,25 @@ def test_a_flipped_bit_in_the_secure_image_is_refused(
     assert "Jumping to the first image slot" not in chip.text
 
 
+@pytest.mark.parametrize("release", ["2.2.2", "2.3.1"])
+def test_what_follows_a_signature_in_its_tlv_is_not_read(tmp_path: Path, release: str) -> None:
+    """`imgtool sign --pad-sig` fills it with zeros; MCUboot takes numbers out of the sequence only."""
+    good = secure_image()
+    at = good.rindex(b"\x22\x00") + 2
+    size = int.from_bytes(good[at : at + 2], "little")
+    assert at + 2 + size == len(good)
+    area = good.rindex(b"\x07\x69") + 2
+    total = int.from_bytes(good[area : area + 2], "little") + 2
+    padded = bytearray(good + bytes(2))
+    padded[at : at + 2] = (size + 2).to_bytes(2, "little")
+    padded[area : area + 2] = total.to_bytes(2, "little")
+    chip = single(tmp_path, release)
+    put(chip.memory.flash, 0x40000, bytes(padded))
+    again(chip)
+    assert chip.end is RUNNING, chip.text
+    assert "[INF] Image 0 loaded from the primary slot" in chip.lines
+
+
 def test_an_erased_secure_slot_is_not_found(tmp_path: Path) -> None:
     """All FF: no header, so nothing is invalid, there is just nothing."""
     chip = single(tmp_path)

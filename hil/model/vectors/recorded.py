@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recorded run of the handshake describes: its system, and the numbers no rule determines.
+"""What a recorded run of the handshake describes: its system, and what each RSE sent.
 
 Options of a case: `guk.R=HEX`, `lcs.R=N`, `tp.R=WORD`, `reprov.R=N`, `bl12.R=HEX`, `policy=N`,
 `rseid.R=N` and the routing tables `rx.R=...`, `tx.R=...` of RSE R, `stock`. An RSE that neither ended
@@ -14,10 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hil.errors import ModelError
-from hil.model import keys
 from hil.model.boot_state import Lcs, TpMode
-from hil.model.handshake import messages
-from hil.model.handshake.messages import Message
 from hil.model.handshake.system import Chip, Sfcp, System
 from hil.model.releases import Release
 from hil.model.secret import Secret
@@ -27,8 +24,6 @@ from hil.model.vectors.reading import Case, field, mapping, number, octets, sequ
 #: How the files say that HUKs are made.
 _HUK_RULE = 'SHA256("HUK of RSE <r>")'
 _MOST_RSES = 64
-#: Bytes that memory consists of that was never written: of RSE 0, and of RSE r (plus r).
-_SERVER_MARKER, _CLIENT_MARKER = 0xE0, 0xC0
 _OPTION = re.compile(r"(?P<name>[a-z_0-9]+?)(?:\.(?P<rse>\d{1,4}))?(?:=(?P<value>.*))?")
 _RAW_NAME = re.compile(r"wire_tx(?P<turn>\d{1,4})_dev(?P<device>\d{1,4})")
 _SFCP_NAME = re.compile(r"reply_tx(?P<turn>\d{1,4})_to(?P<peer>\d{1,4})|msg_tx(?P<own>\d{1,4})")
@@ -222,66 +217,3 @@ class _Draft:
             )
             for chip, rse in zip(self.chips, inputs.rses, strict=True)
         )
-
-
-class RecordedDraws:
-    """The random numbers and the leftovers of a recorded run; zeros where none are recorded."""
-
-    def __init__(self, recorded: Recorded) -> None:
-        self._recorded = recorded
-        self._amount = recorded.system.amount
-
-    def random(self, place: int, boot: int, what: str, size: int) -> bytes:
-        """Return what an RSE drew."""
-        del boot
-        if what == "seed":
-            return self._field(place, "contribution") or bytes(size)
-        # RSE 0 answers every client with the IVs, then every client with the seeds.
-        replies = self._amount - 1
-        turns = {"iv": 0, "SESSION_KEY_MSG": 0, "SESSION_KEY_REPLY": 0, "VHUK_MSG": 1}
-        sent = self._sent(place, turns.get(what, replies))
-        if what == "iv":
-            own = self._field(place, "session_key_iv_own")
-            return own or (_bytes(sent.slots[0]) if sent else bytes(size))
-        return _bytes(sent.nonce) if sent and sent.nonce is not None else bytes(size)
-
-    def leftover(self, place: int, boot: int, what: str, slot: int, size: int) -> bytes:
-        """Return memory that was never written."""
-        del boot
-        if what in ("array", "ivs"):
-            return bytes([_CLIENT_MARKER + place if place else _SERVER_MARKER]) * size
-        message = self._buffer(place, what)
-        if message is None:
-            return bytes(size)
-        return _bytes(message.tag if slot == self._amount else message.slots[slot])
-
-    def _field(self, place: int, name: str) -> bytes | None:
-        value = self._recorded.entries.get(place, {}).get(name)
-        return None if value is None else octets(value, f"RSE {place}: {name}", messages.SLOT_SIZE)
-
-    def _sent(self, place: int, turn: int) -> Message | None:
-        raw = self._recorded.system.release.session_key_in_handshake
-        for wire in self._recorded.wires.get(place, ()):
-            if wire.turn == turn:
-                parse = messages.parse_raw if raw else messages.parse_sfcp
-                return parse(wire.data, self._amount)
-        return None
-
-    def _buffer(self, place: int, what: str) -> Message | None:
-        """Return a client's message buffer, decrypted where it was sent encrypted."""
-        if not self._recorded.system.release.session_key_in_handshake:
-            return self._sent(place, 0)
-        if what == "session key message":
-            return self._sent(place, 0)
-        sent, ivs = self._sent(place, 1), self._sent(SERVER, 0)
-        rse = self._recorded.inputs.rses[place]
-        if sent is None or ivs is None or rse.guk is None or rse.state is None:
-            return None
-        slots = messages.split(messages.join(ivs.slots))
-        key = keys.session_key(rse.guk, slots, rse.state, self._recorded.inputs.release)
-        return messages.unseal(key, sent)
-
-
-def _bytes(value: object) -> bytes:
-    assert isinstance(value, bytes)
-    return value
