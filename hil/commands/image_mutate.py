@@ -114,8 +114,10 @@ def _of_another_release(data: bytes, generation: str) -> str | None:
     image = parse_image(data)
     if generation == "2.3" and image.all(KEYHASH) and not image.all(KEYID):
         return "the image names its key by KEYHASH, as 2.1 and 2.2 do; BL2 of 2.3 wants a KEYID"
-    if generation != "2.3" and image.all(KEYID) and not image.all(KEYHASH):
-        return f"the image names its key by KEYID, as 2.3 does; BL2 of {generation} wants a KEYHASH"
+    if generation != "2.3" and image.all(KEYID):
+        return (
+            f"the image names its key by KEYID, as 2.3 does; BL2 of {generation} refuses any KEYID"
+        )
     return None
 
 

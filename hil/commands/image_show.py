@@ -55,9 +55,9 @@ def _rows(image: FoundImage) -> list[tuple[str, str]]:
         rows += list(image.message.describe().items())
     if image.values is not None:
         rows += [
-            ("RSE id", str(image.values.rse_id)),
+            ("RSE id", "none" if image.values.rse_id is None else str(image.values.rse_id)),
             ("policies", f"{image.values.policies:#x}"),
-            ("BL1_2 sha256", image.values.bl1_2_sha256.hex()),
+            ("BL1_2 hash", image.values.bl1_2_digest.hex()),
         ]
     return rows + [("remark", remark) for remark in image.remarks]
 

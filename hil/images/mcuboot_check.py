@@ -180,7 +180,10 @@ def _warnings(data: bytes, image: McubootImage) -> list[str]:
         found.append("names no key: neither PUBKEY, KEYHASH nor KEYID")
     if image.security_counter is None:
         where = "outside the protected TLVs" if image.all(SEC_CNT) else "missing"
-        found.append(f"security counter {where}: nothing protects against rollback")
+        found.append(
+            f"security counter {where}: nothing protects against rollback, and BL2 refuses it where it "
+            "is built with MCUBOOT_HW_ROLLBACK_PROT, TF-M's default"
+        )
     elif image.security_counter == 0:
         found.append("security counter 0: it bars no older image")
     elif not image.flags & FLAG_RAM_LOAD and padding_of(data, image) == "padded, not confirmed":

@@ -143,7 +143,7 @@ def _verifies(key: object, signature: bytes, image: McubootImage, digests: Diges
         if isinstance(key, ec.EllipticCurvePublicKey):
             algorithm: HashAlgorithm = SHA384() if key.key_size == 384 else SHA256()
             digest = digests.of(algorithm.name)
-            key.verify(signature, digest, ec.ECDSA(Prehashed(algorithm)))
+            key.verify(der_sequence(signature), digest, ec.ECDSA(Prehashed(algorithm)))
         elif isinstance(key, rsa.RSAPublicKey):
             pss = padding.PSS(padding.MGF1(SHA256()), _RSA_SALT)
             key.verify(signature, digests.of("sha256"), pss, Prehashed(SHA256()))
@@ -154,6 +154,14 @@ def _verifies(key: object, signature: bytes, image: McubootImage, digests: Diges
     except (InvalidSignature, ValueError, UnsupportedAlgorithm):
         return False
     return True
+
+
+def der_sequence(signature: bytes) -> bytes:
+    """Return an ECDSA signature without what follows it: `imgtool --pad-sig` appends zeros.
+
+    Neither BL2 nor imgtool reads that; sequences of all curves here have a length of one byte.
+    """
+    return signature[: signature[1] + 2] if len(signature) > 1 else signature
 
 
 def _ed25519_message(image: McubootImage, digests: Digests) -> bytes:

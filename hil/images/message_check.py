@@ -13,7 +13,9 @@ from hil.model.boot_state import Lcs, TpMode
 from hil.model.provisioning_rules import MessageFormat
 from hil.model.releases import Release
 
-_PER_RSE = (Role.CM_MESSAGE, Role.DM_MESSAGE, Role.COMBINED_MESSAGE)
+#: A DM message holds neither the RSE's id nor the policies.
+_WITH_ID = (Role.CM_MESSAGE, Role.COMBINED_MESSAGE)
+_PER_RSE = (*_WITH_ID, Role.DM_MESSAGE)
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ def _one(image: FoundImage, system: System) -> Iterator[str]:
         mode = system.tp.name if system.tp else ""
         yield f"it asks for TP mode {purpose.tp_mode.name}, the device is fixed to {mode}"
     if image.values is None:
-        if image.role in _PER_RSE:
+        if image.role in _WITH_ID:
             yield "RSE id and policies cannot be read: its data is encrypted or laid out in another way"
         return
     many = system.rse_amount is not None and system.rse_amount > 1
     if many and release.policy_gated and not image.values.vhuk_agreement:
         word = release.policy_word or "policies"
         yield f"bit 0 of {word} is clear: the RSEs do not agree on one vHUK (TF-M's default)"
-    amount = system.rse_amount
-    if amount is not None and image.values.rse_id >= amount:
-        yield f"RSE id {image.values.rse_id}, the system has 0 to {amount - 1}"
+    amount, rse = system.rse_amount, image.values.rse_id
+    if rse is None and many:
+        yield "it gives no RSE id: it is of a build for one RSE (RSE_OTP_HAS_RSE_ID is off)"
+    if amount is not None and rse is not None and rse >= amount:
+        yield f"RSE id {rse}, the system has 0 to {amount - 1}"
 
 
 def _ids(images: Sequence[FoundImage], system: System) -> Iterator[str]:

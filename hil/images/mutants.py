@@ -50,8 +50,13 @@ _BOTH = {_RSE: _NO, _BUILTIN: _NO}
 _EVEN_SO = {_RSE: _YES, _BUILTIN: _YES}
 _BL1_2 = {Loader.BL1_2: _NO}
 _PROVISIONING = {Loader.PROVISIONING: _NO}
-#: Before 2.3 BL2 took the built-in key of the image's number and read nothing that names one.
-_KEYID_UNREAD = {"2.1": {_BUILTIN: _YES}, "2.2": {_BUILTIN: _YES}}
+#: Up to 2.2 BL2 refuses whatever is not in its list of types for the unprotected area.
+_ALLOW_LIST: Mapping[str, Mapping[Loader, Verdict | None]] = {"2.1": _BOTH, "2.2": _BOTH}
+#: KEYID is not in that list: before 2.3 no image with one boots, damaged or not.
+_NO_KEYID: Mapping[str, Mapping[Loader, Verdict | None]] = {
+    "2.1": {_BUILTIN: None},
+    "2.2": {_BUILTIN: None},
+}
 #: From 2.3 on BL2 with built-in keys refuses every image without a KEYID.
 _NO_KEYHASH: Mapping[str, Mapping[Loader, Verdict | None]] = {"2.3": {_BUILTIN: None}}
 
@@ -133,13 +138,13 @@ _BYTES = (
     _mcuboot("header-reserved", "one bit behind the version", m.flip(m.at(28))),
     _mcuboot("all-ff", "erased flash", m.fill(0xFF), small_set=True),
     _mcuboot("all-00", "zeros", m.fill(0x00)),
-    _mcuboot("truncated", "the second half is erased flash", m.cut_half),
+    _mcuboot("truncated", "the second half is erased flash", m.cut_image),
     _mcuboot("tlv-magic", "one bit of the magic of the TLVs", m.tlv_area(0, b"\x06")),
     _mcuboot("tlv-total-short", "the TLV area says that it is empty", m.tlv_area(2, b"\x04\x00")),
-    _mcuboot("tlv-unknown", "a TLV of a vendor's type behind the others: no hash covers it and no list of allowed types is built in", m.unknown_tlv, _EVEN_SO),
+    _mcuboot("tlv-unknown", "a TLV of a vendor's type behind the others: no hash covers it; a list of allowed types is only in 2.1 and 2.2", m.unknown_tlv, _EVEN_SO, by_generation=_ALLOW_LIST),
     _mcuboot("second-signature-bad", "a wrong signature behind the good one: without a key of its own before it nothing reads it", m.more_tlvs((ECDSASIG,), ECDSASIG), _EVEN_SO),
     _mcuboot("second-key-and-bad-signature", "key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((PUBKEY, ECDSASIG), ECDSASIG), {_RSE: _NO}),
-    _mcuboot("second-keyid-bad-signature", "number of a built-in key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((KEYID, ECDSASIG), ECDSASIG), {_BUILTIN: _NO}, by_generation=_KEYID_UNREAD),
+    _mcuboot("second-keyid-bad-signature", "number of a built-in key and wrong signature behind the good ones: the last signature counts", m.more_tlvs((KEYID, ECDSASIG), ECDSASIG), {_BUILTIN: _NO}, by_generation=_NO_KEYID),
 )  # fmt: skip
 
 _SIGNED = (
@@ -183,8 +188,7 @@ _TLV_CHANGES: tuple[tuple[str, str, Callable[[int], Mutation]], ...] = (
 )
 #: The same in the generations where it differs.
 _TLV_OTHERWISE: dict[tuple[str, int], Mapping[str, Mapping[Loader, Verdict | None]]] = {
-    ("drop", KEYID): _KEYID_UNREAD,
-    ("flip", KEYID): _KEYID_UNREAD,
+    **{(change, KEYID): _NO_KEYID for change, _what, _mutation in _TLV_CHANGES},
     **{(change, KEYHASH): _NO_KEYHASH for change, _what, _mutation in _TLV_CHANGES},
 }
 #: Of a KEYID that is too short, builds with assertions stop, others compare what the buffer held.

@@ -10,6 +10,7 @@ from hil.errors import ImageError
 from hil.images.bl1_2_format import read_bl1_image
 from hil.images.mcuboot import McubootImage, Tlv, Version, parse_image
 from hil.images.mcuboot_parts import ImageParts
+from hil.images.mcuboot_signatures import der_sequence
 from hil.images.mcuboot_tlvs import (
     DEPENDENCY,
     DEPENDENCY_LAYOUT,
@@ -115,8 +116,15 @@ def payload_at(share: float) -> Callable[[Material], int]:
 
 
 def image_end(material: Material) -> int:
-    """Return the place of the last byte of a MCUboot image, before any padding of the slot."""
-    return material.image.end - 1
+    """Return the place of the last byte that BL2 reads of a MCUboot image.
+
+    Behind it are the padding of the slot and (`imgtool --pad-sig`) that of the signature.
+    """
+    last = max(material.image.tlvs, key=lambda tlv: tlv.offset, default=None)
+    padding = 0
+    if last is not None and last.type == ECDSASIG:
+        padding = len(last.value) - len(der_sequence(last.value))
+    return material.image.end - 1 - padding
 
 
 def bl2_at(field: str, offset: int = 0) -> Callable[[Material], int]:
@@ -152,6 +160,12 @@ def fill(byte: int) -> Mutation:
 def cut_half(material: Material) -> bytes:
     """Keep the first half; the rest is erased flash."""
     half = len(material.good) // 2
+    return material.good[:half] + b"\xff" * (len(material.good) - half)
+
+
+def cut_image(material: Material) -> bytes:
+    """Keep the first half of a MCUboot image, not of its slot; the rest is erased flash."""
+    half = material.image.end // 2
     return material.good[:half] + b"\xff" * (len(material.good) - half)
 
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
 from hil.errors import ImageError
-from hil.images.content import open_content
-from hil.images.mcuboot import Version
+from hil.images.content import Content, open_content
+from hil.images.fip import parse_fip
+from hil.images.mcuboot import HEADER_SIZE, Version, peek_version
+from hil.images.package_check import packages_in
 from hil.images.placement import PlacedImage
 from hil.images.plan import SYNONYMS
 from hil.images.platforms import Platform
@@ -35,21 +38,38 @@ def check_release(
     versions = {tag for tag in tags if tag[:1].isdigit()}
     if not versions:
         return
-    for image in images:
-        if image.name not in ("tfm_s", *SYNONYMS["tfm_s"]) or image.version is None:
-            continue
-        number = image.version.partition("+")[0]
+    for where, version in dict.fromkeys(pair for image in images for pair in _secure(image)):
         if expected is not None:
-            if Version.parse(expected) != Version.parse(image.version):
-                yield (
-                    f"{image.path}: version {image.version}, image_version of the board is "
-                    f"{expected}"
-                )
-        elif number not in versions:
+            if Version.parse(expected) != Version.parse(version):
+                yield f"{where}: version {version}, image_version of the board is {expected}"
+        elif version.partition("+")[0] not in versions:
             yield (
-                f"{image.path}: version {image.version}, but the board has TF-M {release} "
+                f"{where}: version {version}, but the board has TF-M {release} "
                 f"(expected {' or '.join(sorted(versions))}; a version of your own: image_version)"
             )
+
+
+def _secure(image: PlacedImage) -> Iterator[tuple[str, str]]:
+    """Yield place and version of the secure images that a file is or holds."""
+    if image.name in ("tfm_s", "tfm_s_ns", *SYNONYMS["tfm_s"]):
+        if image.version is not None:
+            yield str(image.path), image.version
+    elif image.memory == "flash":
+        # What is wrong with a package itself the plan says elsewhere.
+        with contextlib.suppress(ImageError), open_content(image.path) as content:
+            for where, package in packages_in(content):
+                yield from _packed(package, f"{image.path}, {where}")
+
+
+def _packed(package: Content, where: str) -> Iterator[tuple[str, str]]:
+    """Yield the secure image of a package, or the table that BL2 loads in its place."""
+    fip = parse_fip(package)
+    for entry in fip.entries:
+        if entry.name in ("rse-s", "rse-sic-tables-s"):
+            content = fip.image(entry)
+            version = peek_version(content.read(0, min(content.size, HEADER_SIZE)))
+            if version is not None:
+                yield where + entry.name, str(version)
 
 
 def check_messages(

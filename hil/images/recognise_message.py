@@ -76,5 +76,6 @@ def _message_remarks(message: ProvisioningMessage, values: MessageValues | None)
     remarks = [f"TP {message.header.purpose.tp_mode.name}, for LCS {lcs}"]
     if values is not None:
         policy = "set" if values.vhuk_agreement else "CLEAR: no handshake between RSEs"
-        remarks.append(f"RSE {values.rse_id}, policy bit 0 {policy}")
+        rse = "no RSE id" if values.rse_id is None else f"RSE {values.rse_id}"
+        remarks.append(f"{rse}, policy bit 0 {policy}")
     return remarks

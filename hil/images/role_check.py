@@ -8,7 +8,11 @@ from pathlib import Path
 
 from hil.images.found_image import FoundImage
 from hil.images.image_roles import HOST_ADDRESSES, HOST_ROLES, MCUBOOT_ROLES, Role, role_on
+from hil.images.mcuboot import McubootImage
+from hil.images.mcuboot_tlvs import KEYHASH, KEYID, PUBKEY
 from hil.images.platforms import Platform
+from hil.images.recognise import is_foreign
+from hil.images.sign_profiles import profile_of
 
 #: Roles of images that stay encrypted, without a header.
 ENCRYPTED = frozenset({Role.S_ENCRYPTED, Role.NS_ENCRYPTED})
@@ -49,10 +53,12 @@ class RoleCheck:
 
     Args:
         platform: Of the board; None where it names none.
+        generation: Of TF-M on the board; None where that is not known.
     """
 
-    def __init__(self, platform: Platform | None) -> None:
+    def __init__(self, platform: Platform | None, generation: str | None = None) -> None:
         self._platform = platform
+        self._generation = generation
         self._host = HOST_ADDRESSES.get(platform.name, {}) if platform else {}
         #: An RSE boots BL2, which is in the format of its BL1_2 then.
         self._is_rse = platform is not None and any(m.kind == "rom" for m in platform.memories)
@@ -84,6 +90,11 @@ class RoleCheck:
             return f"expected {role}, signed (MCUboot); it is {_content(data)}"
         if role is Role.BL2 and self._is_rse:
             return _wrong_bl2(path, data, found)
+        if role is Role.BL2 and self._platform and (len(set(data)) <= 1 or is_foreign(data)):
+            return f"expected BL2, a raw binary; it is {_content(data)}"
+        if self._is_rse and role in MCUBOOT_ROLES and found is not None and found.mcuboot:
+            refused = _refused(found.mcuboot, self._generation)
+            return refused or self._wrong_place(found, role)
         return self._wrong_place(found, role)
 
     def _excludes(self, found: FoundImage, role: Role) -> bool:
@@ -93,15 +104,46 @@ class RoleCheck:
         return is_sure(found) and role not in ENCRYPTED
 
     def _wrong_place(self, found: FoundImage | None, role: Role) -> str | None:
-        """Return why BL2 of the platform does not load an image of the host."""
+        """Return why BL2 of the platform does not load an image, or what it loads does not run."""
         image = found.mcuboot if found else None
-        expected = self._host.get(role)
-        if image is None or expected is None or self._platform is None:
+        if image is None or self._platform is None:
             return None
-        if image.ram_load and image.load_address == expected:
-            return None
+        name, profile = self._platform.name, profile_of(self._platform.name, role)
         given = f"for load address {image.load_address:#x}" if image.ram_load else "not for loading"
-        return f"is signed {given}, {self._platform.name} loads {role} to {expected:#x}"
+        if (expected := self._host.get(role)) is not None:
+            if not image.ram_load or image.load_address != expected:
+                return f"is signed {given}, {name} loads {role} to {expected:#x}"
+            # It is the address of the header; the host begins where a header of this size ends.
+            if profile is not None and image.header_size != profile.header_size:
+                return (
+                    f"has a header of {image.header_size:#x} bytes, expected {profile.header_size:#x}: "
+                    f"its code would be at {expected + image.header_size:#x}, the host of {name} "
+                    f"begins at {expected + profile.header_size:#x}"
+                )
+        elif profile is not None and self._generation is not None:
+            room = profile.room(self._generation)
+            if image.load_address not in room or image.load_address + image.end > room.stop:
+                return (
+                    f"is signed {given}, BL2 of {name} (TF-M {self._generation}) loads {role} to "
+                    f"{room.start:#x} to {room.stop - 1:#x} only"
+                )
+        return None
+
+
+def _refused(image: McubootImage, generation: str | None) -> str | None:
+    """Return why BL2 of an RSE does not take an image that is sound in itself.
+
+    TF-M builds it with RAM_LOAD, HW_ROLLBACK_PROT and a key in OTP (HW_KEY, or from 2.3 on
+    BUILTIN_KEY, by its number). Up to 2.2 a build with BUILTIN_KEY takes an image by KEYHASH.
+    """
+    if not image.ram_load:
+        return "is not for loading to RAM; sign it with --load-addr"
+    names = (PUBKEY, KEYID) if generation == "2.3" else (PUBKEY, KEYHASH)
+    if generation is not None and not any(image.all(name) for name in names):
+        return "does not hold the key that BL2 looks for; sign it with --public-key-format full"
+    if image.security_counter is None:
+        return "has no security counter; sign it with --security-counter"
+    return None
 
 
 def _wrong_bl2(path: Path, data: bytes, found: FoundImage | None) -> str | None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hil.images.content import Content
-from hil.images.dma_ics import sequence_end
+from hil.errors import ImageError
+from hil.images.content import Content, open_content
+from hil.images.dma_ics import find_sequence, sequence_end
 from hil.images.output import Output
+from hil.images.recognise import is_foreign
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,31 @@ def parse_rom(content: Content, layout: RomLayout = RSE_ROM) -> Rom:
         content.part(0, _words(len(bl1_1), layout.ics_offset), "BL1_1"),
         content.part(layout.ics_offset, max(end, _words(len(ics), layout.ics_size)), "ICS"),
     )
+
+
+def rom_problem(path: Path, layout: RomLayout = RSE_ROM) -> str | None:
+    """Return why no RSE starts from a file that a model is given for the ROM, None if one may.
+
+    It may be shorter than the ROM: a model fills it up. A model may do without the ICS, but not
+    where the file has one in the wrong place.
+    """
+    try:
+        with open_content(path, "ROM") as content:
+            if not 0 < content.size <= layout.size:
+                wanted = f"expected BL1_1 and the DMA ICS in at most {layout.size:#x} bytes"
+                raise content.error(f"{wanted}, got {content.size:#x}", 0, "ROM")
+            data = content.read(0, content.size, "ROM")
+            if not data[: layout.ics_offset].strip(b"\0\xff"):
+                raise content.error(f"only {data[:1].hex().upper()}, expected BL1_1", 0, "BL1_1")
+            if is_foreign(data):
+                raise content.error("a text, an object or an archive, expected BL1_1", 0, "BL1_1")
+            ics = data[layout.ics_offset :].strip(b"\0\xff")
+            if not ics and find_sequence(data[WRONG_ICS_OFFSET : layout.ics_offset]):
+                wanted = f"the DMA ICS, expected at {layout.ics_offset:#x}"
+                raise content.error(wanted, WRONG_ICS_OFFSET, "ICS")
+    except ImageError as error:
+        return str(error)
+    return None
 
 
 def _words(size: int, room: int) -> int:

@@ -20,6 +20,8 @@ from hil.model.releases import release_for
 
 _HOST_IMAGES = 4
 _HOST_BASE, _HOST_STEP = 0x70000000, 0x1000000
+#: RSE_OTP_EMULATION_SRAM_SIZE, rse_memory_sizes_common.h.
+_OTP_EMULATION = 0x4000
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ class SignProfile:
             dependency=self.dependency,
             pad=self.pad,
         )
+
+    def room(self, generation: str) -> range:
+        """Return the addresses that BL2 of a generation lets an image be loaded to, up to its end.
+
+        From 2.3 on it begins lower in builds with RSE_USE_OTP_EMULATION_IN_SRAM, which nothing tells.
+        """
+        start = self.load_by_generation.get(generation, self.load_address)
+        lower = 0 if generation in self.load_by_generation else _OTP_EMULATION
+        return range(start - lower, start + self.slot_size)
+
+
+def profile_of(platform: str, role: Role) -> SignProfile | None:
+    """Return the row for an image of a platform, None where there is none."""
+    name = {Role.S: "s", Role.NS: "ns"}.get(role, role.lower().replace(" ", "-"))
+    return _BY_NAME.get(f"{platform}-{name}")
 
 
 def _tfm(platform: str, slot_s: int, load_s: int, slot_ns: int, load_ns: int) -> list[SignProfile]:

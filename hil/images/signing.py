@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from hil.images.signing_key import PublicKey
 
 #: Seconds; a run takes 0.1 to 0.7.
 TIME_LIMIT = 60.0
+_ELF = b"\x7fELF"
+#: First record: length, address, type and at least the check sum.
+_HEX = re.compile(rb"\s*:[0-9A-Fa-f]{10,}\s*(?:[\r\n]|$)")
 
 
 @dataclass(frozen=True)
@@ -100,10 +104,11 @@ def sign(
         timeout: Seconds that imgtool may take.
 
     Raises:
-        ImageError: payload or key cannot be read, imgtool refuses or takes too long, or its result
-            does not verify.
+        ImageError: payload or key cannot be read, the payload is an ELF file or Intel HEX text,
+            imgtool refuses or takes too long, or its result does not verify.
     """
     content = read_bounded(payload, what="payload")
+    _require_binary(content, payload)
     key_file = read_bounded(recipe.key, what="key")
     key = PublicKey.load(recipe.key)
     Version.parse(recipe.version)
@@ -114,6 +119,22 @@ def sign(
     image = _checked(signed, payload, recipe, content, key)
     write_atomically(path, signed)
     return SignedImage(path, image, hashlib.sha256(signed).hexdigest(), len(signed))
+
+
+def _require_binary(content: bytes, payload: Path) -> None:
+    """Refuse files that would have to be made raw binaries first."""
+    kinds = {
+        "an ELF file": ("arm-none-eabi-objcopy", content.startswith(_ELF)),
+        "Intel HEX text": ("objcopy -I ihex", _HEX.match(content) is not None),
+    }
+    for what, (tool, is_so) in kinds.items():
+        if is_so:
+            raise ImageError(
+                f"{what}, expected a raw binary; make one: {tool} -O binary {payload.name} "
+                f"{payload.stem}_raw.bin",
+                path=payload,
+                field="payload",
+            )
 
 
 def _identity(content: bytes, key_file: bytes, recipe: SignRecipe) -> str:

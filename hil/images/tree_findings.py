@@ -10,6 +10,7 @@ from itertools import chain
 from hil.images.found_image import HASH_WRONG, FoundImage
 from hil.images.image_roles import Role
 from hil.images.mcuboot_tlvs import HASHES
+from hil.images.tree_walk import digests_of
 
 #: Several of one role are one for each RSE; nothing follows from their differences.
 _PER_RSE = frozenset({Role.CM_MESSAGE, Role.DM_MESSAGE, Role.COMBINED_MESSAGE, Role.MESSAGE})
@@ -56,9 +57,9 @@ def _same_ids(images: Sequence[FoundImage]) -> Iterator[str]:
 
 
 def _wrong_bl1_2(images: Sequence[FoundImage]) -> Iterator[str]:
-    codes = {i.sha256 for i in images if i.role is Role.BL1_2}
+    codes = {d for i in images if i.role is Role.BL1_2 for d in digests_of(i.path)}
     if not codes:
         return
     for image in images:
-        if image.values is not None and image.values.bl1_2_sha256.hex() not in codes:
+        if image.values is not None and image.values.bl1_2_digest not in codes:
             yield f"{image.role} {image.path}: its BL1_2 is none of those that are here"

@@ -162,7 +162,8 @@ class _Loader:
             return False
         counter = _FIRST_BL2_COUNTER + image
         stored = machine.otp.security_counter(counter)
-        verdict = mcuboot.check(content, machine.otp.cm_rotpk(_SECURE_KEY), stored)
+        key_hash = machine.otp.cm_rotpk(_SECURE_KEY)
+        verdict = mcuboot.check(content, key_hash, stored, allow_list=machine.release.old)
         _say(machine, image, verdict, stored)
         if not verdict.valid or verdict.security_counter is None:
             console.error(f"Image in the {_NAMES[slot].lower()} slot is not valid!")

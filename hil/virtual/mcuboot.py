@@ -32,6 +32,10 @@ _TLV_ECDSA = 0x22
 _TLV_DEPENDENCY = 0x40
 _TLV_SECURITY_COUNTER = 0x50
 
+#: Types that may be unprotected: names of keys, hashes, signatures, encrypted keys. 2.2.0 looks at
+#: this list always (TF-M defines no ALLOW_ROGUE_TLVS), e2a6d0b not (no MCUBOOT_USE_TLV_ALLOW_LIST).
+_ALLOWED = frozenset({0x01, 0x02, *range(0x10, 0x13), *range(0x20, 0x25), *range(0x30, 0x34)})
+
 #: Image, minimum version; all images of the BL2.
 _DEPENDENCY = struct.Struct("<B3xBBHI")
 _IMAGES = 6
@@ -110,17 +114,23 @@ def _info(slot: bytes, at: int) -> tuple[int, int]:
 
 def _tlvs(image: Image) -> Iterator[tuple[int, int, bytes]]:
     """Type, length as announced, and value of all TLVs, protected ones first."""
-    protected_at = image.header.header_size + image.header.image_size
-    areas = [(image.header.hashed_size, len(image.data))]
     if image.header.protected_size:
-        areas.insert(0, (protected_at, image.header.hashed_size))
-    for start, end in areas:
-        at = start + _INFO.size
-        while at + _INFO.size <= end:
-            kind, size = _INFO.unpack_from(image.data, at)
-            at += _INFO.size
-            yield kind, size, image.data[at : at + size]
-            at += size
+        protected_at = image.header.header_size + image.header.image_size
+        yield from _area(image, protected_at, image.header.hashed_size)
+    yield from _unprotected(image)
+
+
+def _unprotected(image: Image) -> Iterator[tuple[int, int, bytes]]:
+    return _area(image, image.header.hashed_size, len(image.data))
+
+
+def _area(image: Image, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    at = start + _INFO.size
+    while at + _INFO.size <= end:
+        kind, size = _INFO.unpack_from(image.data, at)
+        at += _INFO.size
+        yield kind, size, image.data[at : at + size]
+        at += size
 
 
 @dataclass
@@ -140,9 +150,20 @@ class Verdict:
     rolled_back: bool = False
 
 
-def check(image: Image, key_hash: bytes, stored_counter: int) -> Verdict:
-    """Check hash, key, signature and security counter, in the order of the TLVs."""
+def check(
+    image: Image, key_hash: bytes, stored_counter: int, *, allow_list: bool = False
+) -> Verdict:
+    """Check hash, key, signature and security counter, in the order of the TLVs.
+
+    Args:
+        image: As read from its slot.
+        key_hash: SHA-256 of the key that it must hold.
+        stored_counter: Security counter in OTP.
+        allow_list: Whether bootutil was built with its list of the types of unprotected TLVs.
+    """
     verdict = Verdict()
+    if allow_list and any(kind not in _ALLOWED for kind, _size, _value in _unprotected(image)):
+        return verdict
     body = image.data[: image.header.hashed_size]
     hash_good = signature_good = False
     longest = {_TLV_PUBLIC_KEY: _LONGEST_KEY, _TLV_ECDSA: _LONGEST_SIGNATURE}
@@ -163,7 +184,8 @@ def check(image: Image, key_hash: bytes, stored_counter: int) -> Verdict:
             verdict.key_found = hashlib.sha256(value).digest() == key_hash
             key = value if verdict.key_found else b""
         elif kind == _TLV_ECDSA and key:
-            signature_good = ecdsa.verify_der(key, body, value)
+            # What follows the DER sequence (imgtool --pad-sig) is not read.
+            signature_good = ecdsa.verify_der(key, body, value[: sum(value[1:2]) + 2])
             # Each signature needs a key of its own before it; one without is passed over.
             key = b""
     verdict.valid = hash_good and signature_good and verdict.security_counter is not None

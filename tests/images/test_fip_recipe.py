@@ -132,7 +132,8 @@ def test_board_with_host_flash_takes_its_package_from_the_build_tree(
     (folder / "bl2.bin").write_bytes(build_bl2(b"code", dev_key, bytes(32), "2.3.1"))
     (folder / "s.bin").write_bytes(signed.path.read_bytes())
     (folder / "lab.yaml").write_text(
-        'release: "2.3.1"\nplatform: tc\nlauncher: {kind: fvp, binary: FVP_TC4}\nrses: [{id: 0}]\n'
+        'release: "2.3.1"\nimage_version: 1.2.3+4\nplatform: tc\n'
+        "launcher: {kind: fvp, binary: FVP_TC4}\nrses: [{id: 0}]\n"
         "images:\n  host:\n    memory: flash\n    address: 0x70000000\n"
         '    fip: {images: {rse-bl2: "${HIL_TFM_BIN}/bl2.bin", rse-s: "${HIL_TFM_BIN}/s.bin"}}\n'
     )

@@ -20,6 +20,7 @@ from hil.images.mcuboot_tlvs import dependency_of, flag_names, software_type
 from hil.images.mutants import CATALOGUE
 from hil.images.mutations import Material
 from hil.images.recognise import recognise
+from hil.images.rom import rom_problem
 from hil.images.sic_table import find_sic_table
 from hil.images.signing import SignedImage
 from hil.images.signing_key import SigningKey
@@ -152,3 +153,15 @@ def test_command_sequences_are_told_by_their_links() -> None:
     assert find_sequence(ROM_ICS.replace(b"\x11\xf0\x01\x11", b"\x13\xf0\x01\x11")) is None
     otp = bytes(8) + ROM_ICS.replace(b"\x11\xf0\x01\x11", b"\x19\0\0\x31")
     assert find_sequence(otp.replace(b"\x25\xf0\x01\x11", b"\x2d\0\0\x31")) is Sequence.OTP
+
+
+def test_commands_in_the_wrong_place_of_a_rom_are_told(tmp_path: Path) -> None:
+    """A model may do without them, and fills a short file; commands at 0x1E000 nobody finds."""
+    path = tmp_path / "rom.bin"
+    code = b"\x01" * 5000
+    for at, told in ((0x1F000, None), (0x1E000, "the DMA ICS, expected at 0x1f000"), (None, None)):
+        path.write_bytes(code if at is None else code.ljust(at, b"\0") + ROM_ICS)
+        problem = rom_problem(path)
+        assert (problem is None) if told is None else (told in str(problem)), at
+    path.write_bytes((code.ljust(0x1E000, b"\0") + ROM_ICS).ljust(0x20000, b"\0"))
+    assert "+0x1e000 [ICS]" in str(rom_problem(path))

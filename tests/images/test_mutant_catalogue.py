@@ -89,6 +89,27 @@ def test_a_flipped_key_hash_boots_where_keys_are_built_in() -> None:
     assert mutant.expected(Loader.RSE_BL2) is None
 
 
+def test_a_tlv_of_a_vendor_boots_from_2_3_on() -> None:
+    """Up to 2.2 MCUboot has a list of what may be unprotected, unless TF-M asked for none."""
+    mutant = find_mutant("tlv-unknown")
+    assert mutant is not None
+    for loader in (Loader.RSE_BL2, Loader.BUILTIN_BL2):
+        for generation in ("2.1", "2.2"):
+            assert str(mutant.expected(loader, generation=generation)) == "refused by BL2"
+        assert str(mutant.expected(loader, generation="2.3")) == "accepted"
+
+
+def test_half_of_a_padded_image_is_half_of_the_image(signed: SignedImage) -> None:
+    """In a slot of 0x60000 bytes the second half is erased flash anyway."""
+    good = signed.path.read_bytes()
+    mutant = find_mutant("truncated")
+    assert mutant is not None
+    for data in (good, good.ljust(0x60000, b"\xff")):
+        damaged = mutant.apply(Material(data))
+        assert len(damaged) == len(data)
+        assert damaged == good[: len(good) // 2].ljust(len(data), b"\xff")
+
+
 def test_the_place_decides_between_refused_and_recovered() -> None:
     """A spare saves the boot where the loader looks at it; a damaged upgrade never ends one."""
     mutant = find_mutant("payload-bit")
