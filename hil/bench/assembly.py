@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,15 @@ from hil.bench.tree_files import TreeFiles
 from hil.errors import HilError
 from hil.images.delivery import data_option, flash_region
 from hil.images.image_spec import ImageSpec, with_paths
+from hil.images.package_check import check_joined, check_packages
 from hil.images.placement import PlacedImage
 from hil.images.plan import ParameterFile, Placement, Plan, check_places, place_of
+from hil.images.plan_messages import Expected, check_values
 from hil.images.plan_release import check_messages, check_release
+from hil.images.role_check import RoleCheck
+from hil.images.rom import rom_problem
 from hil.images.stale import check_tree
-from hil.model.releases import release_for
+from hil.model.releases import Release, release_for
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.mps_drive import entries_of
 from hil.targets.mps_settings import MpsSettings
@@ -35,6 +39,9 @@ BIN, HOST = "HIL_TFM_BIN", "HIL_HOST_IMAGES"
 NS_BIN = "HIL_TFM_NS_BIN"
 #: Ends of the names of a model's parameters whose value is a file of an image.
 _FILE_PARAMETERS = re.compile(r"\.(raw_image|fname)$")
+#: The one for a ROM, and instances of a model that are an RSE.
+ROM_PARAMETER = ".rom.raw_image"
+_RSE = re.compile(r"\{rse\}|(?:^|\.)rs[se][^.]*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,9 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
         UsageError: the board's platform is not known.
     """
     layout = platform_of(file.board)
-    files = TreeFiles((tree.root, tree.host) if tree else (), layout)
+    release = release_for(file.board.release)
+    check = RoleCheck(layout, release.generation)
+    files = TreeFiles((tree.root, tree.host) if tree else (), check)
     board = _with_tree(file.board, tree, files)
     images: list[PlacedImage] = []
     problems: list[str] = []
@@ -99,12 +108,17 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
     for image in images:
         files.judge(image)
     problems += files.problems
+    problems += check_packages(images, layout, check, files.told)
+    problems += check_joined(images)
     problems += check_places(images, board.rse_ids if complete else [], layout)
     if isinstance(board.launcher, QemuSettings):
         problems += misfits(board.launcher, images)
-    release = release_for(board.release)
     problems += check_release(images, board.release, release.tags, board.image_version)
     problems += check_messages(images, release, layout)
+    given = {spec.name for spec in board.images if spec.recipe in ("file", "files")}
+    problems += check_values(
+        [i for i in images if i.name in given], _expected(board, release, tree)
+    )
     if tree is not None:
         problems += check_tree(tree.bin)
     placements = [Placement(image, place_of(image, layout), how(board, image)) for image in images]
@@ -115,7 +129,31 @@ def make_plan(file: BoardFile, tree: Tree | None, cache: Path) -> Plan:
         # What needs the environment is looked at when the model starts.
         if "${" not in str(each.path) and not each.path.is_file()
     ]
+    problems += _roms(board, parameters)
     return Plan(tuple(placements), parameters, tuple(dict.fromkeys(problems)), tuple(files.notes))
+
+
+def _expected(board: Board, release: Release, tree: Tree | None) -> Expected:
+    """Return what the messages of a board should write to OTP."""
+    gated = release.policy_gated and len(board.rse_ids) > 1
+    said = gated and "vhuk_agreement" in board.provisioning.model_fields_set
+    wanted = board.provisioning.vhuk_agreement if said else None
+    bl1_2 = tree.bin / "bl1_2_padded.bin" if tree else None
+    return Expected(wanted, bl1_2)
+
+
+def _roms(board: Board, files: Iterable[ParameterFile]) -> Iterator[str]:
+    """Yield what is wrong with the ROMs that RSEs of a model are given."""
+    if not isinstance(board.launcher, FvpSettings):
+        return
+    prefixes = board.launcher.rse_prefixes or ()
+    for each in files:
+        instance = each.parameter.removesuffix(ROM_PARAMETER)
+        is_rse = _RSE.search(instance) is not None or instance in prefixes
+        if instance == each.parameter or not is_rse or not each.path.is_file():
+            continue
+        if problem := rom_problem(each.path):
+            yield f"{problem} (launcher.parameters.{each.parameter})"
 
 
 def _hint(path: Path, tree: Tree | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hil.bench.board import Stage
 from hil.bench.board_file import BoardFile
-from hil.bench.boot_outcome import tell_boot, with_runtime_reports
+from hil.bench.boot_outcome import let_go_at, tell_boot, with_runtime_reports
 from hil.bench.boots import SystemBoot
 from hil.bench.image_events import tell_loaded, tell_plan
 from hil.bench.image_plan import build_plan
@@ -25,6 +25,7 @@ from hil.bench.services import Services
 from hil.bench.targets import console_endpoints, make_launcher
 from hil.errors import DeviceError
 from hil.targets.endpoint import Endpoint
+from hil.targets.fvp_settings import FvpSettings
 from hil.targets.launcher import Launcher
 from hil.targets.load import FlashPolicy, LoadPlan, LoadReport, Progress
 from hil.targets.recovery import Lab
@@ -267,7 +268,8 @@ class Bench:
             let_go(armed)
         except OSError as error:
             raise _of_host(error, how) from error
-        started = time.monotonic()
+        fresh = isinstance(self.board.launcher, FvpSettings)  # a model that was not there before
+        started = let_go_at(self.transcripts, offsets) if fresh else time.monotonic()
         self.boot_offsets = {rse: offsets.get(rse, 0) for rse in self.transcripts}
         # Whoever reads the transcripts later knows by this that these resets were asked for.
         self._journal.event("let go", number=number, offsets=self.boot_offsets, monotonic=started)

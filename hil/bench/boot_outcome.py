@@ -9,13 +9,22 @@ from dataclasses import replace
 
 from hil.bench.boots import SystemBoot
 from hil.bench.journal import Journal
-from hil.bench.stage_times import timeline
+from hil.bench.stage_times import since, timeline
 from hil.uart.follower import BootFollower
 from hil.uart.report_lines import VhukReport
+from hil.uart.transcript import Transcript
 from hil.uart.waiting import BootResult
 
 #: Seconds in which the runtime's report line must follow its banner.
 RUNTIME_REPORT_LIMIT = 5.0
+
+
+def let_go_at(transcripts: Mapping[int, Transcript], offsets: Mapping[int, int]) -> float:
+    """Return when RSEs began that said nothing before: now, or when the first of them spoke."""
+    now = time.monotonic()
+    spoken = (t.time_at(offsets.get(rse, 0)) for rse, t in transcripts.items()
+              if t.size > offsets.get(rse, 0))  # fmt: skip
+    return min([now, *(at for at in spoken if at is not None)])
 
 
 def with_runtime_reports(
@@ -64,7 +73,7 @@ def tell_boot(journal: Journal, boot: SystemBoot, budgets: Mapping[str, float]) 
             number=boot.number,
             rse=rse,
             ok=result.ok,
-            stages={s.stage: s.t and round(s.t - boot.started, 4) for s in result.reached},
+            stages={s.stage: s.t and since(boot.started, s.t) for s in result.reached},
             reason=result.detail or None,
             last_line=result.last_line,
             timeline=timeline(result, boot.started, budgets),

@@ -122,7 +122,11 @@ class _Check:
             hint = getattr(error, "hint", None)
             seen = str(error).removesuffix(f" ({hint})")
             self.findings.append(Finding(what, seen, hint or "see the message"))
-            if isinstance(error, DeviceError) and error.operation not in _BUSY:
+            if (
+                isinstance(error, DeviceError)
+                and error.failure_class == DeviceError.failure_class
+                and error.operation not in _BUSY
+            ):
                 self.failures.setdefault(
                     error.rse if error.rse is not None else rse, str(error).splitlines()[0]
                 )

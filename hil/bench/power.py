@@ -7,10 +7,9 @@ a serial adapter that drives a relay or the reset pin.
 
 from __future__ import annotations
 
-import subprocess
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ import serial
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hil.errors import DeviceError
+from hil.targets.lab_command import run_command
 
 #: Seconds that a command of the lab may take.
 COMMAND_LIMIT = 60.0
@@ -109,22 +109,8 @@ def switch(
     if isinstance(method, SerialLine):
         _pulse(operation, method, expand(method.device))
     else:
-        _run(operation, [expand(word) for word in method])
-
-
-def _run(operation: str, command: Sequence[str]) -> None:
-    """Run one of the lab's commands; raise if it takes too long or ends with another status than 0."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=COMMAND_LIMIT, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DeviceError(f"{command[0]}: {error}", operation=operation) from None
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
-        raise DeviceError(
-            f"{command[0]} ended with status {done.returncode}: {said[0]}", operation=operation
-        )
+        command = [expand(word) for word in method]
+        run_command(operation, command, limit=COMMAND_LIMIT)
 
 
 def _pulse(operation: str, method: SerialLine, device: str) -> None:
@@ -140,8 +126,10 @@ def _pulse(operation: str, method: SerialLine, device: str) -> None:
             port.open()
         try:
             setattr(port, method.line, not method.inverted)
-            time.sleep(method.seconds)
-            setattr(port, method.line, method.inverted)
+            try:
+                time.sleep(method.seconds)
+            finally:  # also when the run is being ended: the board must not stay off
+                setattr(port, method.line, method.inverted)
         finally:
             port.close()
     except (OSError, ValueError) as error:  # pyserial's own errors are OSErrors

@@ -26,6 +26,7 @@ from typing import Any
 from hil.bench.board_file import BoardFile, name_of
 from hil.bench.locks import lock_file
 from hil.bench.placeholders import expand, is_announced
+from hil.bench.resources import one_name
 from hil.errors import DeviceError, HilError
 from hil.targets.mps_settings import MpsSettings
 from hil.whole_file import whole_file
@@ -92,7 +93,8 @@ def devices_of(file: BoardFile) -> dict[str, int | None]:
     for what, place, owner in places:
         if place is not None and not is_announced(place):
             with contextlib.suppress(HilError):  # the run itself says what is wrong with it
-                found[f"{what} {expand(place, {}, where=what)}"] = owner
+                text = expand(place, {}, where=what)
+                found[f"{what} {text if '/' in text else one_name(what, text)}"] = owner
     if board.quarantine_after is not None and not found:
         return {f"bench {board.name} ({file.path.resolve()})": None}
     return found

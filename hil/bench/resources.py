@@ -38,11 +38,11 @@ def resources(board: Board, expand: Callable[[str, str], str]) -> list[str]:
     found = []
     for what, text, where in places:
         if text is not None and not is_announced(text):
-            found.append(f"{what} {_one_name(what, expand(text, where))}")
+            found.append(f"{what} {one_name(what, expand(text, where))}")
     return found
 
 
-def _one_name(what: str, place: str) -> str:
+def one_name(what: str, place: str) -> str:
     """Return the one name of a thing that a board file may name in several ways."""
     if "://" in place:
         return place

@@ -13,6 +13,11 @@ from hil.uart.waiting import BootResult
 _MAX_LINE = 300
 
 
+def since(started: float, at: float) -> float:
+    """Return seconds since the release of reset; a byte may be in time for it by a hair."""
+    return round(max(0.0, at - started), 4)
+
+
 def timeline(
     result: BootResult, started: float, budgets: Mapping[str, float]
 ) -> list[dict[str, Any]]:
@@ -31,7 +36,7 @@ def timeline(
         {
             "stage": each.stage,
             "status": "lost" if each.stage == result.failed_stage else "reached",
-            "seconds": None if each.t is None else round(each.t - started, 4),
+            "seconds": None if each.t is None else since(started, each.t),
             "budget": budgets.get(each.stage),
             "line": shown(each.line.text, _MAX_LINE),
         }

@@ -7,6 +7,7 @@ exactly one image of that role is; a file whose content is another role's is nev
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,27 +17,22 @@ from hil.images.build_tree import BuildTree, read_tree
 from hil.images.files import read_bounded
 from hil.images.found_image import FoundImage
 from hil.images.image_roles import Role
+from hil.images.package_check import role_in_package
 from hil.images.placement import PlacedImage
 from hil.images.plan import SYNONYMS
-from hil.images.platforms import Platform
 from hil.images.recognise import recognise
 from hil.images.role_check import RoleCheck, is_sure, wrong_message
 from hil.images.stale import check_file
 
-#: What the content of a file must be, by the name of a board's image or of a package's.
+#: What the content of a file must be, by the name of a board's image.
 _ROLES: dict[str, Role] = {
     "bl2": Role.BL2,
-    "rse-bl2": Role.BL2,
-    **dict.fromkeys(("tfm_s", *SYNONYMS["tfm_s"], "rse-s"), Role.S),
-    **dict.fromkeys(("tfm_ns", *SYNONYMS["tfm_ns"], "rse-ns"), Role.NS),
-    "rse-sic-tables-s": Role.SIC_S,
-    "rse-sic-tables-ns": Role.SIC_NS,
+    **dict.fromkeys(("tfm_s", *SYNONYMS["tfm_s"]), Role.S),
+    **dict.fromkeys(("tfm_ns", *SYNONYMS["tfm_ns"]), Role.NS),
     "scp": Role.SCP,
-    "rse-scp-bl1": Role.SCP,
     "mcp": Role.MCP,
     "lcp": Role.LCP,
     "ap_bl1": Role.AP_BL1,
-    "rse-ap-bl1": Role.AP_BL1,
     "ap_bl2": Role.AP_BL2,
     "si_cl0": Role.SI_CL0,
     "si_cl1": Role.SI_CL1,
@@ -44,11 +40,6 @@ _ROLES: dict[str, Role] = {
 }
 #: Files of several images, begun by one of this role; no other file stands for one of these.
 _JOINED = {"tfm_s_ns": Role.S}
-#: In a package with the table the image itself is encrypted, and executes in place.
-_IN_PLACE = {
-    ("rse-s", "rse-sic-tables-s"): Role.S_ENCRYPTED,
-    ("rse-ns", "rse-sic-tables-ns"): Role.NS_ENCRYPTED,
-}
 #: Of a provisioning message, by a word in its file's name; the last one is that of any other name.
 _MESSAGES = (("combined", Role.COMBINED_MESSAGE), ("cm", Role.CM_MESSAGE), ("dm", Role.DM_MESSAGE),
              ("", Role.COMBINED_MESSAGE))  # fmt: skip
@@ -60,20 +51,22 @@ class TreeFiles:
 
     Args:
         folders: Of the build tree and of the host's images; nothing else is searched or judged.
-        platform: Of the board; decides which image of the host is which, and how BL2 is signed.
+        check: Knows the board's platform and release.
 
     Attributes:
         notes: What was taken under another name, one sentence each.
         problems: Files whose content is not what it should be, one sentence each.
+        told: SHA-256 of those files that may be packed.
     """
 
-    def __init__(self, folders: tuple[Path, ...], platform: Platform | None = None) -> None:
+    def __init__(self, folders: tuple[Path, ...], check: RoleCheck) -> None:
         self._folders = folders
-        self._check = RoleCheck(platform)
+        self._check = check
         #: Files that were looked at, for a name, and an RSE where it matters.
         self._judged: set[tuple[Path, str, int | None]] = set()
         self.notes: list[str] = []
         self.problems: list[str] = []
+        self.told: set[str] = set()
 
     def resolve(self, path: Path, name: str, beside: Iterable[str] = ()) -> Path:
         """Return the file for an image, the same path where nothing better is known.
@@ -83,8 +76,7 @@ class TreeFiles:
             name: The image's in the board file (also NAME_secondary), or in a package.
             beside: All names in that package.
         """
-        role = _ROLES.get(name.removesuffix("_secondary"))
-        role = next((_IN_PLACE[name, n] for n in beside if (name, n) in _IN_PLACE), role)
+        role = role_in_package(name, beside) or _ROLES.get(name.removesuffix("_secondary"))
         inside = self._has(path)
         if inside and (first := _JOINED.get(name.removesuffix("_secondary"))) and path.exists():
             self._judge(path, first, name)
@@ -137,7 +129,7 @@ class TreeFiles:
     def judge(self, image: PlacedImage) -> None:
         """Note what is wrong with an image that is going to be loaded, wherever its file is."""
         name = image.name.removesuffix("_secondary")
-        role = _ROLES.get(name) or _JOINED.get(name)
+        role = _ROLES.get(name) or _JOINED.get(name) or role_in_package(name, ())
         if role is not None:
             self._judge(image.path, role, image.name)
         elif image.name == "provisioning":
@@ -186,6 +178,7 @@ class TreeFiles:
             return
         if data and (problem := self._check.wrong(path, data, found, role)):
             self.problems.append(f"{path}: image {name!r}: {problem}")
+            self.told.add(hashlib.sha256(data).hexdigest())
 
     def _was_judged(self, path: Path, name: str, rse: int | None) -> bool:
         """Return whether this was asked before: a file is placed for each RSE, and found before."""

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from hil.errors import DeviceError
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
+from hil.targets.fvp_given import given_files
 from hil.targets.fvp_images import PlannedImages
 from hil.targets.fvp_invocation import Invocation
 from hil.targets.fvp_log import ModelLog, Tell
@@ -28,7 +30,7 @@ from hil.targets.fvp_shown import shown
 from hil.targets.fvp_start import Start, ask_model, names_of
 from hil.targets.fvp_state import RunState
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
-from hil.targets.load import LoadedImage, LoadPlan, LoadReport
+from hil.targets.load import GIVEN, GivenFile, LoadedImage, LoadPlan, LoadReport
 
 
 class FvpLauncher:
@@ -60,6 +62,7 @@ class FvpLauncher:
         self._log = ModelLog(self._state / "model.log", tell)
         self._plan = LoadPlan(())
         self._images = PlannedImages()
+        self._given: tuple[GivenFile, ...] | None = None
         self._files: RunState | None = None
         self._run: ModelRun | None = None
         self._open_console: OpenConsole | None = None
@@ -84,15 +87,17 @@ class FvpLauncher:
         begin = time.monotonic()
         model = self._query()
         self._end()
-        self._images.verify(plan, again=True)
+        names = self._own_files(model).names
         self._plan = plan
-        self._own_files(model)
+        if self._given is None:
+            self._given = given_files(self._settings, names, model.parameters)
+        self._images.verify((*plan.images, *self._given), again=True)
         loaded = tuple(
-            LoadedImage(image, sha256_on_device=None, verified=False, how="given to the model")
+            LoadedImage(image, sha256_on_device=None, verified=False, how=GIVEN)
             for image in plan.images
         )
         tools = {"fvp": model.version, "fvp binary": str(model.binary)}
-        return LoadReport(loaded, time.monotonic() - begin, tools)
+        return LoadReport(loaded, time.monotonic() - begin, tools, given=self._given)
 
     def start(self, open_console: OpenConsole, *, armed: Armed | None = None) -> None:
         """Start the model and open every console before its first byte.
@@ -109,7 +114,7 @@ class FvpLauncher:
             return
         self._end()
         self._open_console = open_console
-        self._images.verify(self._plan)
+        self._images.verify((*self._plan.images, *(self._given or ())))
         try:
             self._begin(open_console, armed or _nothing)
         except BaseException:
@@ -158,8 +163,7 @@ class FvpLauncher:
             return f"the board has no RSE {rse}"
         if self._run is None:
             return "the model is not running (it was not started, or it was stopped)"
-        why = self._run.obituary()
-        return None if why is None else f"the model {why}"
+        return self._run.obituary()
 
     def command_line(self) -> str:
         """The last command as a line for a shell, without secret values; empty before a start."""
@@ -195,7 +199,7 @@ class FvpLauncher:
             terminals = start.terminals(ports)
             open_terminals(
                 terminals,
-                lambda: self._spawn(start, terminals, ports),
+                partial(self._spawn, start, terminals, ports),
                 open_console,
                 armed,
                 seconds=self._settings.timeouts.start,
@@ -203,7 +207,9 @@ class FvpLauncher:
         else:
             ports = self._ports = PortPlan(())
             files = start.files()
-            open_files(files, lambda: self._spawn(start, files, ports), open_console, armed)
+            limit = self._settings.timeouts.start if start.announces else None
+            spawn = partial(self._spawn, start, files, ports)
+            open_files(files, spawn, open_console, armed, seconds=limit)
 
     def _spawn(
         self, start: Start, consoles: TerminalConsoles | FileConsoles, ports: PortPlan

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.errors import UsageError
+from hil.targets import fvp_args
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_query import with_environment
 from hil.targets.fvp_settings import DEFAULT_TIMELIMIT, FvpSettings, Scalar
@@ -16,12 +17,11 @@ from hil.targets.load import PlacedImage
 
 _PLACEHOLDER = re.compile(r"\{(id|rse|sysctrl|css|state|board)\}")
 _OF_AN_RSE = re.compile(r"\{(id|rse|sysctrl|css)\}")
-_SHOWN_PROBLEMS = 4
+#: Places in a board file.
+PARAMETERS, OPTIONAL = "launcher.parameters", "launcher.optional_parameters"
 _MANY = 0xFFFF
 #: Parameters, by the end of their names, that open windows: an xterm for each terminal, a display.
 _WINDOWLESS = {"start_telnet": "0", "disable_visualisation": "1", "disable-visualisation": "1"}
-#: Short options of a model that take no value, alone or combined (-IRp).
-_FLAGS = re.compile(r"-[IRApSDPqlh]+")
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,6 @@ def scalar_text(value: Scalar) -> str:
     return hex(value) if isinstance(value, int) and value > _MANY else str(value)
 
 
-def check(parameters: Mapping[str, str], model: ModelParameters, *, version: str) -> None:
-    """Refuse parameters that the model would not take.
-
-    Raises:
-        UsageError: Names all of them, with the nearest that the model has.
-    """
-    problems: list[str] = []
-    for name, value in parameters.items():
-        # Looking for the nearest name takes long in a large model, and few are shown.
-        if p := model.problem(name, value, suggest=len(problems) < _SHOWN_PROBLEMS):
-            problems.append(p)
-    if problems:
-        raise UsageError(
-            f"launcher.parameters: {version} does not take {len(problems)} of them: "
-            + "; ".join(problems[:_SHOWN_PROBLEMS])
-            + ("; ..." if len(problems) > _SHOWN_PROBLEMS else "")
-        )
-
-
 def prefixes(
     settings: FvpSettings, model: ModelParameters, rse_ids: Sequence[int]
 ) -> dict[int, str]:
@@ -131,18 +112,11 @@ def parameters(
     terminals are raw: the run reads every one of them.
 
     Raises:
-        UsageError: The board file sets what the launcher must set itself, or lets the model write
-            to an original.
+        UsageError: The board file sets what the launcher must set itself.
     """
     given = board_parameters(settings, names, model)
     if both := sorted(own.keys() & given.keys() - _reads(own)):
         raise UsageError(f"launcher.parameters: the launcher sets {', '.join(both)} itself")
-    for name, value in given.items():
-        if name.endswith(".fnameWrite") and value and not value.startswith(f"{names.state}/"):
-            raise UsageError(
-                f"launcher.parameters.{name}: the model writes {value} itself, under every run; "
-                "expected it in launcher.writable_images, which gives each run a copy"
-            )
     windowless = {
         name: value
         for name in model.types
@@ -155,9 +129,9 @@ def parameters(
 
 def board_parameters(settings: FvpSettings, names: Names, model: ModelParameters) -> dict[str, str]:
     """The parameters of the board file that go to this model."""
-    optional = expand(settings.optional_parameters, names, where="launcher.optional_parameters")
+    optional = expand(settings.optional_parameters, names, where=OPTIONAL)
     given = {name: value for name, value in optional.items() if model.has(name)}
-    return given | expand(settings.parameters, names, where="launcher.parameters")
+    return given | expand(settings.parameters, names, where=PARAMETERS)
 
 
 def _reads(own: Mapping[str, str]) -> set[str]:
@@ -199,19 +173,9 @@ def command_line(
 
 
 def arguments(settings: FvpSettings, names: Names) -> list[str]:
-    """`launcher.args` with its placeholders replaced.
-
-    Raises:
-        UsageError: They make the model wait for a debugger.
-    """
-    words = [names.of(word, where="launcher.args") for word in settings.args]
-    flags = "".join(word[1:] for word in words if _FLAGS.fullmatch(word))
-    served = "I" in flags or "S" in flags or {"--iris-server", "--cadi-server"} & set(words)
-    if served and "R" not in flags and "--run" not in words:
-        raise UsageError(
-            "launcher.args: with a debug server the model waits at reset until a debugger lets it "
-            "run; expected -R (--run) beside it"
-        )
+    """`launcher.args` with its placeholders replaced; raises UsageError for words that cannot work."""
+    words = [names.of(word, where=fvp_args.WHERE) for word in settings.args]
+    fvp_args.check_words(words)
     return words
 
 

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from hil.errors import UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_ports import Announcement, PortPlan
 from hil.targets.fvp_settings import FvpConsole
+
+_TERMINAL, _UART = "launcher.console.terminal", "launcher.console.uart"
 
 
 class TerminalConsoles:
@@ -25,6 +29,9 @@ class TerminalConsoles:
         model: What the model has.
         plan: Start ports of the RSEs' terminals.
         start: Number of this start, for names of files.
+
+    Raises:
+        UsageError: The model has no such terminal.
     """
 
     def __init__(
@@ -39,13 +46,14 @@ class TerminalConsoles:
         self._plan = plan
         self.mode = console.mode
         self._terminals = {
-            rse: names.of(console.terminal, rse, where="launcher.console.terminal")
-            for rse in names.prefixes
+            rse: names.of(console.terminal, rse, where=_TERMINAL) for rse in names.prefixes
         }
         self.parameters: dict[str, str] = {}
         #: What an RSE's UART writes beside its terminal.
         self.files: dict[int, Path] = {}
         for rse, terminal in self._terminals.items():
+            if not model.has(f"{terminal}.start_port"):
+                raise _missing(_TERMINAL, "terminal", terminal, model.terminals())
             self.parameters |= {
                 f"{terminal}.start_port": str(plan.start_ports[rse]),
                 # Otherwise an xterm takes the only place that a terminal has.
@@ -54,7 +62,7 @@ class TerminalConsoles:
             }
             if model.has(f"{terminal}.quiet"):
                 self.parameters[f"{terminal}.quiet"] = "0"
-            uart = names.of(console.uart, rse, where="launcher.console.uart")
+            uart = names.of(console.uart, rse, where=_UART)
             live = {f"{uart}.out_file": "", f"{uart}.unbuffered_output": "1"}
             if console.mode == "raw" and all(map(model.has, live)):
                 self.files[rse] = _file(names, rse, start)
@@ -90,13 +98,21 @@ class TerminalConsoles:
 
 
 class FileConsoles:
-    """One file for each RSE, made before the model writes it; a new one for each start."""
+    """One file for each RSE, made before the model writes it; a new one for each start.
 
-    def __init__(self, console: FvpConsole, names: Names, *, start: int) -> None:
+    Raises:
+        UsageError: The model has no such UART.
+    """
+
+    def __init__(
+        self, console: FvpConsole, names: Names, model: ModelParameters, *, start: int
+    ) -> None:
         self._files = {rse: _file(names, rse, start) for rse in names.prefixes}
         self.parameters: dict[str, str] = {}
         for rse, path in self._files.items():
-            uart = names.of(console.uart, rse, where="launcher.console.uart")
+            uart = names.of(console.uart, rse, where=_UART)
+            if not model.has(f"{uart}.out_file"):
+                raise _missing(_UART, "UART that writes a file", uart, model.with_leaf("out_file"))
             self.parameters |= {f"{uart}.out_file": str(path), f"{uart}.unbuffered_output": "1"}
 
     def endpoints(self) -> Mapping[int, Endpoint]:
@@ -113,6 +129,13 @@ class FileConsoles:
     def paths(self) -> Iterable[Path]:
         """All files."""
         return self._files.values()
+
+
+def _missing(where: str, what: str, instance: str, known: Sequence[str]) -> UsageError:
+    near = difflib.get_close_matches(instance, known, n=2) or known[:2]
+    return UsageError(
+        f"{where}: the model has no {what} {instance!r}; nearest: {', '.join(near) or 'none'}"
+    )
 
 
 def _file(names: Names, rse: int, start: int) -> Path:

@@ -10,6 +10,8 @@ from hil.targets.fvp_query import hint_for
 
 _REASON = re.compile(r"Simulation is stopping\. Reason: ([^\r\n|]+)")
 _STOPPED = re.compile(r"Simulation stopped by user")
+#: Reasons that are the same on every host.
+_SIMULATED = ("Simulated time", "Cycle limit")
 _LONGEST_LINE = 4096
 _SHOWN_LINES = 8
 
@@ -31,6 +33,18 @@ class EndingReader:
             self.reason = match[1].strip()
         self.stopped = self.stopped or _STOPPED.search(text) is not None
         self._rest = text[text.rfind("\n") + 1 :][-_LONGEST_LINE:]
+
+    def by_firmware(self, status: int) -> bool:
+        """Whether it was the firmware that ended it, or that did not get anywhere in simulated time.
+
+        A limit of wall clock or CPU time says as much about the host, and that is the lab's.
+
+        Args:
+            status: Exit status, negative for a signal.
+        """
+        if self.reason is not None:
+            return self.reason.startswith(_SIMULATED)
+        return self.stopped and status >= 0
 
     def orderly(self, status: int | None, took: str) -> bool:
         """Whether the model ended itself, so that what it keeps in files is whole.

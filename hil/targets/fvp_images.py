@@ -8,13 +8,13 @@ import hashlib
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.fvp_command import Names, expand
 from hil.targets.fvp_settings import FvpSettings
-from hil.targets.load import LoadPlan
+from hil.targets.load import GivenFile, PlacedImage
 from hil.whole_file import whole_file
 
 _GZIP = b"\x1f\x8b"
@@ -36,17 +36,17 @@ class PlannedImages:
     def __init__(self) -> None:
         self._seen: dict[tuple[Path, str], Stamp] = {}
 
-    def verify(self, plan: LoadPlan, *, again: bool = False) -> None:
+    def verify(self, images: Iterable[PlacedImage | GivenFile], *, again: bool = False) -> None:
         """Check that every image is the one that was planned.
 
         Args:
-            plan: What is to be loaded.
+            images: What is to be loaded.
             again: Read every file, whatever was seen before.
 
         Raises:
             DeviceError: A file is gone or has other content.
         """
-        for image in plan.images:
+        for image in images:
             key = (image.path, image.sha256)
             try:
                 with image.path.open("rb") as stream:
@@ -158,8 +158,8 @@ class Copies:
         return result
 
 
-def check_read(given: Mapping[str, str], *, cwd: Path, state: Path) -> list[Path]:
-    """Return the files that parameters of a board file let a model read.
+def check_read(given: Mapping[str, str], *, cwd: Path, state: Path) -> dict[str, Path]:
+    """Return the files that parameters of a board file let a model read, by parameter.
 
     Args:
         given: The parameters.
@@ -169,13 +169,14 @@ def check_read(given: Mapping[str, str], *, cwd: Path, state: Path) -> list[Path
     Raises:
         UsageError: One is not there. Without its ROM, say, a model runs on, and an RSE says nothing.
     """
-    found = []
+    found = {}
     for name, value in given.items():
         if name.rpartition(".")[2] not in _READS or value in _NO_FILE:
             continue
         path = cwd / value
         if path.is_file():
-            found.append(path)
+            if path.parent != state:
+                found[name] = path
         elif path.parent != state:
             raise UsageError(
                 f"launcher.parameters.{name}: no file {path}"

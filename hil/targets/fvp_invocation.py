@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Invocation:
         version: What the model calls itself.
         nvm: Which provisioning state it starts with, in words.
         user_ports: Port of this host by `INSTANCE:PORT` inside the model.
+        left_out: Optional parameters that the model lacks, each with what was probably meant.
     """
 
     argv: tuple[str, ...]
@@ -40,6 +41,7 @@ class Invocation:
     version: str
     nvm: str
     user_ports: Mapping[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
         """The same as plain data for a record, without secret values."""
@@ -53,6 +55,7 @@ class Invocation:
             "version": self.version,
             "nvm": self.nvm,
             "user_ports": dict(self.user_ports),
+            "left_out": dict(self.left_out),
         }
 
     @classmethod
@@ -69,6 +72,7 @@ class Invocation:
                 version=str(told["version"]),
                 nvm=str(told["nvm"]),
                 user_ports={str(k): str(v) for k, v in told["user_ports"].items()},
+                left_out={str(k): str(v) for k, v in told.get("left_out", {}).items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{where}: no start of a model: {error!r}") from None
@@ -90,6 +94,7 @@ class Invocation:
             version=self.version,
             nvm=self.nvm,
             user_ports=self.user_ports,
+            left_out=self.left_out,
         )
 
     def script(self, *, title: str, wrapped: bool = True) -> str:
@@ -104,6 +109,7 @@ class Invocation:
         remarks = [title, f"{self.version}; OTP: {self.nvm}"]
         remarks += [f"RSE {rse}: {_attach(place)}" for rse, place in sorted(self.consoles.items())]
         remarks += [f"{inside} is port {port} here" for inside, port in self.user_ports.items()]
+        remarks += [f"left out, the model lacks it: {told}" for told in unknown(self.left_out)]
         remarks += [f"not there any more: {path}" for path in self._missing()]
         if any(HIDDEN in word for word in (*words, *environment)):
             remarks.append(f"{HIDDEN}: put the value in; the harness shows no keys")
@@ -132,6 +138,15 @@ class Invocation:
 
     def _environment(self) -> list[str]:
         return [f"{name}={value}" for name, value in self.env.items()]
+
+
+def unknown(left_out: Mapping[str, str]) -> list[str]:
+    """Optional parameters that a model lacks, in words.
+
+    >>> unknown({"{rse}.DISABLE_GATNG": "css0.rse.DISABLE_GATING", "ros.x": ""})
+    ['{rse}.DISABLE_GATNG (nearest: css0.rse.DISABLE_GATING)', 'ros.x']
+    """
+    return [f"{name} (nearest: {near})" if near else name for name, near in left_out.items()]
 
 
 def _printable(text: str) -> list[str]:

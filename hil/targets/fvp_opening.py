@@ -11,7 +11,7 @@ from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
 from hil.targets.fvp_run import ModelRun
 from hil.targets.launcher import Armed, OpenConsole
 
-#: With files as consoles nothing tells that a model is up; one that refuses has ended by then.
+#: A model without terminals does not tell that it is up; one that refuses has ended by then.
 _SETTLE_SECONDS = 1.0
 _LOOK_SECONDS = 0.01
 
@@ -59,20 +59,43 @@ def open_terminals(
 
 
 def open_files(
-    consoles: FileConsoles, spawn: Spawn, open_console: OpenConsole, armed: Armed
+    consoles: FileConsoles,
+    spawn: Spawn,
+    open_console: OpenConsole,
+    armed: Armed,
+    *,
+    seconds: float | None,
 ) -> None:
     """Make the files, open them as consoles, start the model that writes them.
 
+    Args:
+        consoles: Files of the RSEs.
+        spawn: Starts the model.
+        open_console: Opens one console.
+        armed: Called when all are open and nothing was started yet.
+        seconds: Until the model must announce a terminal, or a UART say something; None for one that
+            announces nothing: it may be silent.
+
     Raises:
-        DeviceError: The model ended at once; with its last lines.
+        DeviceError: The model ended, or did not come up in time; with its last lines.
     """
     for rse, endpoint in consoles.endpoints().items():
         open_console(rse, endpoint)
     armed()
     run = spawn()
     paths = list(consoles.paths())
-    run.process.wait_until(
-        lambda: any(path.stat().st_size for path in paths), _SETTLE_SECONDS, look=_LOOK_SECONDS
+
+    def said() -> bool:
+        return any(path.is_file() and path.stat().st_size > 0 for path in paths)
+
+    up = run.process.wait_until(
+        lambda: bool(run.announced) or said(), seconds or _SETTLE_SECONDS, look=_LOOK_SECONDS
     )
-    if run.status() is not None:
+    if (status := run.status()) is not None:
+        if said() and run.ending.by_firmware(status):
+            return  # it did its work in no time: whether well is judged by what it said
         raise run.failure("")
+    if seconds is not None and not up:
+        raise run.failure(
+            f"no terminal was announced and no UART said anything; after {seconds:g} s"
+        )

@@ -34,6 +34,8 @@ class ModelParameters:
 
     types: Mapping[str, str]
     values: Mapping[str, str] = field(default_factory=dict)
+    #: What was asked of `near` before: a board asks the same at each start.
+    _near: dict[str, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def parse(cls, listing: str, *, binary: str, hint: str | None = None) -> ModelParameters:
@@ -70,11 +72,32 @@ class ModelParameters:
         """Whether there is a parameter of that name, with or without the top-level instance."""
         return name in self.types or f"{self._top}{name}" in self.types
 
+    def default(self, name: str) -> str:
+        """Return what a parameter has unless it is set; "" for one that is not there."""
+        return self.values.get(name, self.values.get(f"{self._top}{name}", ""))
+
+    def near(self, name: str) -> str | None:
+        """Return the parameter that was probably meant by one that is not there, None for none.
+
+        It has almost the same name in the same instance, or the same one in almost the same.
+        """
+        if name not in self._near:
+            instance, _, own = name.rpartition(".")
+            split = [full.rpartition(".") for full in self.types]
+            names = [(leaf, above, leaf) for above, _, leaf in split if above == instance]
+            places = [(above, above, leaf) for above, _, leaf in split if leaf == own]
+            self._near[name] = _closest(own, names) or _closest(instance, places)
+        return self._near[name]
+
     def terminals(self) -> list[str]:
         """Instances that are terminals."""
-        ends = (".start_telnet", ".start_port")
-        named = [name.removesuffix(ends[0]) for name in self.types if name.endswith(ends[0])]
-        return [name for name in named if f"{name}{ends[1]}" in self.types]
+        named = self.with_leaf("start_telnet")
+        return [name for name in named if f"{name}.start_port" in self.types]
+
+    def with_leaf(self, leaf: str) -> list[str]:
+        """Instances that have a parameter of that name."""
+        end = f".{leaf}"
+        return [name.removesuffix(end) for name in self.types if name.endswith(end)]
 
     @cached_property
     def _top(self) -> str:
@@ -135,6 +158,11 @@ class ModelParameters:
             if near:
                 return near
         return difflib.get_close_matches(name, self.types, n=1, cutoff=0.5)
+
+
+def _closest(word: str, among: Sequence[tuple[str, str, str]]) -> str | None:
+    near = difflib.get_close_matches(word, [what for what, *_ in among], n=1, cutoff=0.8)
+    return next((f"{above}.{leaf}" for what, above, leaf in among if what in near), None)
 
 
 def _is_int(text: str) -> bool:

@@ -14,6 +14,7 @@ from hil.targets.fvp_ports import Announcement, AnnouncementScanner
 from hil.targets.fvp_process import ModelProcess
 from hil.targets.fvp_settings import FvpTimeouts
 from hil.targets.fvp_terminals import Terminals
+from hil.uart.waiting import FirmwareEnded
 
 
 class ModelRun:
@@ -70,13 +71,17 @@ class ModelRun:
         return self.process.status()
 
     def obituary(self) -> str | None:
-        """None while it runs; else how it ended, why, its last words, and what to do."""
+        """None while it runs; else how it ended, why, its last words, and what to do.
+
+        It is a `FirmwareEnded` where the lab has no part in it.
+        """
         status = self.status()
         if status is None:
             return None
         lines = self.process.lines
         told, todo = self.ending.obituary(status, lines), self.ending.hint(lines)
-        return f"{told} ({todo})" if todo else told
+        sentence = f"the model {told} ({todo})" if todo else f"the model {told}"
+        return FirmwareEnded(sentence) if self.ending.by_firmware(status) else sentence
 
     def failure(self, missing: str) -> DeviceError:
         """Why it did not start: its end, or what is missing although it runs."""

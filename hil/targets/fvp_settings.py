@@ -82,7 +82,8 @@ class FvpSettings(_Strict):
         default_factory=dict, description="given with -C; each must exist in this model"
     )
     optional_parameters: dict[str, Scalar] = Field(
-        default_factory=dict, description="given with -C where the model has them"
+        default_factory=dict,
+        description="given with -C where the model has them; `hil doctor` lists those that it lacks",
     )
     writable_images: dict[str, str] = Field(
         default_factory=dict,
@@ -97,7 +98,9 @@ class FvpSettings(_Strict):
         description="leaf names of terminals that people attach to; all others are read by the run, "
         "into logs/ of its record",
     )
-    args: tuple[str, ...] = Field((), description="further arguments, as they are")
+    args: tuple[str, ...] = Field(
+        (), description="further arguments, as they are; parameters (-C) stand in `parameters`"
+    )
     env: dict[str, str] = Field(default_factory=dict, description="further environment")
     cwd: str | None = Field(
         None, description="working directory (some models look for mesh files there); {state}"

@@ -8,11 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from hil.targets import fvp_command, fvp_query, fvp_user_ports
+from hil.targets import fvp_args, fvp_checks, fvp_command, fvp_query, fvp_user_ports
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_consoles import FileConsoles, TerminalConsoles
 from hil.targets.fvp_images import Copies, check_read
 from hil.targets.fvp_invocation import Invocation
+from hil.targets.fvp_originals import check_originals
 from hil.targets.fvp_ports import PortPlan, Reservation
 from hil.targets.fvp_query import Model
 from hil.targets.fvp_settings import FvpSettings
@@ -63,7 +64,17 @@ class Start:
 
     def files(self) -> FileConsoles:
         """Consoles that are files."""
-        return FileConsoles(self.settings.console, self.names, start=self.number)
+        return FileConsoles(
+            self.settings.console, self.names, self.model.parameters, start=self.number
+        )
+
+    @property
+    def announces(self) -> bool:
+        """Whether the model has a terminal that it tells of."""
+        known = self.model.parameters
+        given = fvp_command.board_parameters(self.settings, self.names, known)
+        quiet = [f"{terminal}.quiet" for terminal in known.terminals()]
+        return any(given.get(n, known.default(n)).lower() not in {"1", "true"} for n in quiet)
 
     def invocation(
         self,
@@ -83,9 +94,13 @@ class Start:
         given = fvp_command.board_parameters(settings, names, known)
         cwd = fvp_command.working_folder(settings, names)
         check_read(given, cwd=cwd, state=names.state)
+        words = fvp_command.arguments(settings, names)
+        fvp_args.files_of(words, cwd=cwd, state=names.state)
+        check_originals(given, known, state=names.state)
         own = consoles.parameters | self.copies.parameters(given, first=self.number == 1)
         parameters = fvp_command.parameters(settings, names, known, own)
-        fvp_command.check(parameters, known, version=self.model.version)
+        where = fvp_checks.places(settings, names)
+        fvp_checks.check(parameters, known, version=self.model.version, where=where)
         parameters |= fvp_user_ports.fill(parameters, known, reservation)
         command = fvp_command.command_line(self.model.binary, settings, names, parameters, images)
         return Invocation(
@@ -98,6 +113,7 @@ class Start:
             version=self.model.version,
             nvm=nvm,
             user_ports=fvp_user_ports.mapped(parameters),
+            left_out=fvp_checks.left_out(settings, names, known),
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from hil.errors import UsageError
 from hil.targets.fvp_parameters import ModelParameters
-from hil.targets.fvp_ports import Reservation, is_free
+from hil.targets.fvp_ports import Reservation
 
 _END = ".userNetPorts"
 _SWITCH = ".userNetworking"
@@ -64,7 +64,7 @@ def _filled(name: str, text: str, reservation: Reservation) -> str:
         host, guest = match.groups()
         if host == "*":
             host = str(reservation.take_one())
-        elif not is_free(int(host)):
+        elif not reservation.take([int(host)]):
             raise UsageError(
                 f"launcher.parameters.{name}: port {host} of this host is taken, perhaps by another "
                 f"run; write *={guest} for one that is free"

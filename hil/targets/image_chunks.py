@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hil.targets.pyocd_errors import Refusal
+from hil.targets.pyocd_errors import Mistake
 
 _HEX = (".hex", ".ihex")
 _ELF = (".elf", ".axf")
@@ -50,7 +50,7 @@ def chunks_of(name: str, path: str, address: int, data: bytes) -> list[Chunk]:
         data: Content of the file.
 
     Raises:
-        Refusal: it is empty, malformed, or begins elsewhere.
+        Mistake: it is empty, malformed, or begins elsewhere.
     """
     suffix = path[path.rfind(".") :].lower()
     if suffix in _HEX:
@@ -61,9 +61,9 @@ def chunks_of(name: str, path: str, address: int, data: bytes) -> list[Chunk]:
         _check_raw(name, path, data)
         chunks = [Chunk(address, data)] if data else []
     if not chunks:
-        raise Refusal(f"image {name}: the file is empty: {path}")
+        raise Mistake(f"image {name}: the file is empty: {path}")
     if chunks[0].address != address:
-        raise Refusal(
+        raise Mistake(
             f"image {name}: {path} begins at {chunks[0].address:#010x}, the board file says "
             f"{address:#010x}",
             "give the address that the file itself has",
@@ -76,7 +76,7 @@ def _check_raw(name: str, path: str, data: bytes) -> None:
     record = _RECORD.match(data)
     start = record[1] if record else data[:4]
     if (what := _NOT_RAW.get(start)) is not None:
-        raise Refusal(f"image {name}: {path} {what}")
+        raise Mistake(f"image {name}: {path} {what}")
 
 
 def _from_hex(name: str, path: str, data: bytes) -> Iterator[Chunk]:
@@ -86,7 +86,7 @@ def _from_hex(name: str, path: str, data: bytes) -> Iterator[Chunk]:
     try:
         hexfile.loadhex(io.StringIO(data.decode("ascii")))
     except (IntelHexError, UnicodeDecodeError) as error:
-        raise Refusal(f"image {name}: {path} is no Intel hex file: {error}") from error
+        raise Mistake(f"image {name}: {path} is no Intel hex file: {error}") from error
     for start, end in hexfile.segments():
         yield Chunk(start, bytes(hexfile.tobinarray(start=start, size=end - start)))
 
@@ -99,10 +99,10 @@ def _from_elf(name: str, path: str, data: bytes) -> Iterator[Chunk]:
         segments: Sequence[Any] = list(ELFFile(io.BytesIO(data)).iter_segments("PT_LOAD"))
         contents = [(segment, segment.data()) for segment in segments]
     except ELFError as error:
-        raise Refusal(f"image {name}: {path} is no ELF file: {error}") from error
+        raise Mistake(f"image {name}: {path} is no ELF file: {error}") from error
     for segment, content in contents:
         if len(content) != segment["p_filesz"]:
-            raise Refusal(f"image {name}: {path} is cut off: a segment ends after the file")
+            raise Mistake(f"image {name}: {path} is cut off: a segment ends after the file")
         if content:
             yield Chunk(segment["p_paddr"], content)
 

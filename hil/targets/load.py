@@ -6,12 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from hil.images.placement import PlacedImage
 
 __all__ = [
+    "GIVEN",
     "BoardLoad",
     "FlashPolicy",
+    "GivenFile",
     "LoadPlan",
     "LoadProgress",
     "LoadReport",
@@ -19,6 +22,9 @@ __all__ = [
     "PlacedImage",
     "Progress",
 ]
+
+#: How a file is recorded that a model was given, and that nobody can read back.
+GIVEN = "given to the model"
 
 _UNITS = ((1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -73,11 +79,26 @@ class LoadedImage:
     sha256_on_device: str | None
     #: Whether the digest read back equals the digest of the file.
     verified: bool
-    #: Where the digest comes from: "read-back" or "given to the model".
+    #: Where the digest comes from: "read-back" or `GIVEN`.
     how: str
     #: Bytes that were written to the device, and those it held already.
     written: int = 0
     skipped: int = 0
+
+
+@dataclass(frozen=True)
+class GivenFile:
+    """A file of firmware that a model reads because of its command line, not of the plan."""
+
+    #: Where it goes to, the same for each RSE ("rse.rom.raw_image", "ros.flash_loader.fname").
+    name: str
+    #: The RSE whose it is, None for one of the whole model.
+    rse: int | None
+    path: Path
+    #: The parameter, or the option, that names it.
+    parameter: str
+    #: Hex digest of the whole file.
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -126,6 +147,8 @@ class LoadReport:
     tools: Mapping[str, str]
     #: One for each board that was written or read; none where nothing can be said of a board.
     boards: tuple[BoardLoad, ...] = ()
+    #: What else a model was given; part of what ran, as the images are.
+    given: tuple[GivenFile, ...] = ()
 
 
 def amount(size: int) -> str:

@@ -7,7 +7,6 @@ and the board starts with them when `start` has opened the consoles and makes it
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from hil.errors import DeviceError
 from hil.images.files import read_bounded
 from hil.targets.endpoint import Endpoint
 from hil.targets.fvp_preflight import Finding
+from hil.targets.lab_command import run_command
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
 from hil.targets.load import (
     BoardLoad,
@@ -168,19 +168,7 @@ class MpsLauncher:
             self._command("mount", self._settings.mount)
 
     def _command(self, what: str, command: Sequence[str]) -> None:
-        limit = self._settings.timeouts.command
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=limit, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise DeviceError(f"{command[0]}: {error}", operation=f"{what} the drive") from None
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["it said nothing"]
-            raise DeviceError(
-                f"{command[0]} ended with status {done.returncode}: {said[0]}",
-                operation=f"{what} the drive",
-            )
+        run_command(f"{what} the drive", command, limit=self._settings.timeouts.command)
 
     def _told(
         self, entries: Sequence[Entry], written: Mapping[str, int], seconds: float

@@ -12,7 +12,7 @@ from hil.errors import DeviceError
 from hil.targets.load import LoadProgress, Progress
 from hil.targets.pyocd_child import Request, Worker
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
-from hil.targets.recovery import RefusedError
+from hil.targets.recovery import MistakeError, RefusedError
 
 _POLL = 0.005
 
@@ -131,7 +131,8 @@ class Crew:
                 elif reply["ok"]:
                     results[rse] = reply["result"]
                 else:
-                    kind = RefusedError if reply["final"] else DeviceError
+                    final = MistakeError if reply["mistake"] else RefusedError
+                    kind = final if reply["final"] else DeviceError
                     failures[rse] = kind(
                         reply["message"], rse=rse, operation=operation, hint=reply["hint"]
                     )

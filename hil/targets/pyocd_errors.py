@@ -43,6 +43,10 @@ class Refusal(Exception):  # noqa: N818 - it is carried to the harness, where it
         super().__init__(message)
 
 
+class Mistake(Refusal):
+    """Something that the board file asks for and that cannot be, whatever the device does."""
+
+
 class Mismatch(Refusal):
     """Something that the checks found and that may be gone at the next attempt."""
 
@@ -57,6 +61,8 @@ class Explanation:
     hint: str | None = None
     #: Whether another attempt would end the same way.
     final: bool = False
+    #: Whether the board file is wrong, not the lab.
+    mistake: bool = False
 
 
 #: What pyOCD's client of remote probes puts before the words of the probe.
@@ -128,12 +134,13 @@ _FINAL = (exceptions.TargetSupportError,)
 def explain(error: BaseException) -> Explanation:
     """Return the message of an exception, with its class where the text alone says little."""
     if isinstance(error, Refusal):
-        return Explanation(error.message, error.hint, error.final)
+        return Explanation(error.message, error.hint, error.final, isinstance(error, Mistake))
     error = _origin(error)
     text = str(error).strip()
     for kind, part, hint in _HINTS:
         if isinstance(error, kind) and part in text:
-            return Explanation(_named(error, text), hint, isinstance(error, _FINAL))
+            final = isinstance(error, _FINAL)
+            return Explanation(_named(error, text), hint, final, mistake=final)
     return Explanation(_named(error, text))
 
 

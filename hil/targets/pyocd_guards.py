@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.targets.image_chunks import Chunk
-from hil.targets.pyocd_errors import Mismatch, Refusal
+from hil.targets.pyocd_errors import Mismatch, Mistake, Refusal
 
 #: Bytes that are read back at a time.
 CHUNK = 0x10000
@@ -37,13 +37,13 @@ def check_options(options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     """
     for name, value in options.items():
         if name not in known:
-            raise Refusal(f"launcher.options: pyOCD has no option {name!r}", _nearest(name, known))
+            raise Mistake(f"launcher.options: pyOCD has no option {name!r}", _nearest(name, known))
         kinds = known[name].type
         kinds = kinds if isinstance(kinds, tuple) else (kinds,)
         fits = type(value) in kinds or (float in kinds and type(value) is int)
         if not fits:
             expected = " or ".join(kind.__name__ for kind in kinds)
-            raise Refusal(f"launcher.options.{name}: {value!r} given, {expected} expected")
+            raise Mistake(f"launcher.options.{name}: {value!r} given, {expected} expected")
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str | None:
@@ -51,11 +51,18 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str | None:
     return f"did you mean {close[0]!r}?" if close else None
 
 
+def check_files(script: str | None, packs: Sequence[str]) -> None:
+    """Refuse a user script or a pack that is not there: pyOCD warns, and goes on without it."""
+    for key, path in [("user_script", script), *(("pack", pack) for pack in packs)]:
+        if path is not None and not Path(path).is_file():
+            raise Mistake(f"launcher.{key}: no file {path}", f"correct launcher.{key}")
+
+
 def check_core(target: Any, wanted: int) -> None:
     """Refuse a chip without the core of `primary_core`: pyOCD would take its first one instead."""
     if wanted not in target.cores:
         found = ", ".join(str(number) for number in sorted(target.cores)) or "none"
-        raise Refusal(
+        raise Mistake(
             f"launcher.options.primary_core: the chip has no core {wanted}; it has {found}"
         )
 
@@ -90,7 +97,7 @@ def check_images(memory_map: Any, images: Sequence[tuple[Mapping[str, Any], list
         for chunk in chunks:
             for other, owner in taken:
                 if chunk.address < other.end and other.address < chunk.end:
-                    raise Refusal(
+                    raise Mistake(
                         f"image {name} at {_range(chunk)} overlaps {owner} at {_range(other)}",
                         "check the addresses of the images in the board file",
                     )
@@ -109,7 +116,7 @@ def _check_range(memory_map: Any, memory: str, name: str, chunk: Chunk) -> None:
         kind = "nothing" if region is None else region.type.name.lower()
         fits = region is not None and (region.is_flash if memory == "flash" else region.is_ram)
         if region is None or not fits or (memory == "flash" and region.flash is None):
-            raise Refusal(
+            raise Mistake(
                 f"image {name} ({len(chunk.data)} bytes at {chunk.address:#010x}) needs {memory} at "
                 f"{address:#010x}, the target type has {kind} there",
                 "memory: " + "; ".join(_describe(region) for region in memory_map),

@@ -23,7 +23,6 @@ from hil.targets.pyocd_errors import PYOCD_ERRORS, Mismatch, Refusal
 from hil.targets.pyocd_loading import Loading
 
 _LOG = logging.getLogger(__name__)
-
 #: Never CORE: Armv8-M has no VECTRESET, so that pyOCD's core reset does nothing and says nothing.
 _RESETS = {"system": Target.ResetType.SYSTEM, "nreset": Target.ResetType.HARDWARE}
 
@@ -190,6 +189,7 @@ class Chip:
         return {"closed": True}
 
     def _open(self, mode: str) -> None:
+        guards.check_files(self._settings["user_script"], self._settings["pack"])
         session = self._new_session(mode, self._settings["timeouts"]["appear"])
         try:
             self._open_checked(session, mode)

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TextIO
 
 from hil.targets import pyocd_watch
@@ -56,7 +57,8 @@ class _Replies:
         self._write({"ok": True, "result": result})
 
     def failure(self, why: Explanation) -> None:
-        self._write({"ok": False, "message": why.message, "hint": why.hint, "final": why.final})
+        told = {"message": why.message, "hint": why.hint, "final": why.final}
+        self._write({"ok": False, **told, "mistake": why.mistake})
 
     def progress(self, step: str, done: int, total: int) -> None:
         """Say how far a load is; seldom, and at the end of each step."""
@@ -133,7 +135,7 @@ def main() -> int:
             said = [text for text in warnings.last if text not in why.message]
             where = getattr(error, "__notes__", [])
             message = "; ".join([why.message, *where, *(f"pyOCD: {text}" for text in said)])
-            replies.failure(Explanation(message, why.hint, why.final))
+            replies.failure(replace(why, message=message))
     return 0
 
 

@@ -33,6 +33,12 @@ class RefusedError(DeviceError):
     """Raised when the harness itself refuses to go on with a device; trying again would not help."""
 
 
+class MistakeError(RefusedError):
+    """Raised when the board file asks for what cannot be; its owner mends it, not the lab."""
+
+    failure_class = "harness"
+
+
 def _nothing(_kind: str, **_values: Any) -> None:
     """Tell nobody."""
 

@@ -34,7 +34,9 @@ def check_agreement(
         head = f"no {source} fingerprint from {names(missing)}; {diagnosis.headline}"
         message = f"{head}\n{told}\n{render(diagnosis)}"
         fail(message, boot=boot, diagnosis=diagnosis, request=request)
-    if facts.disagreed:
+    # Dies with one HUK agree without a handshake, and nothing binds them to each other.
+    by_chance = facts.agreed_without_handshake and facts.agreement_wanted
+    if facts.disagreed or by_chance:
         fail(render(diagnosis), boot=boot, diagnosis=diagnosis, request=request)
 
 

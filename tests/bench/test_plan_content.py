@@ -55,6 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "bl2_signed.bin": build_bl2(b"\x03" * 30000, key, bytes(32), "2.3.1"),
         "tfm_s_signed.bin": signed("rdv3-s"),
         "scp_signed.bin": signed("rdv3-scp"),
+        "tfm_ns": signed("rdv3-ns"),
         "mcp": signed("rdv3r1-mcp"),
         "scp of rdv3r1": signed("rdv3r1-scp"),
         MESSAGE: DevelopmentMessage(0, 1, bytes(8192), hashes, *[secret] * 5).build(key),
@@ -178,14 +179,17 @@ def test_files_are_looked_at_wherever_the_board_has_them(
     ],
 )
 def test_joined_images_are_looked_at(
-    folder: Path, change: Callable[[bytes], bytes], problem: str | None
+    folder: Path,
+    made: dict[str, bytes],
+    change: Callable[[bytes], bytes],
+    problem: str | None,
 ) -> None:
     """`tfm_s_ns_signed.bin` is all that boards without an RSE load."""
-    joined = (folder / "tfm_s_signed.bin").read_bytes()
+    joined = (folder / "tfm_s_signed.bin").read_bytes().ljust(0x8000, b"\xff") + made["tfm_ns"]
     (folder / "tfm_s_ns_signed.bin").write_bytes(change(joined))
     board = folder.parent / "lab.yaml"
     board.write_text(
-        'release: "2.2.2"\nlauncher: {kind: pyocd, target: an521}\n'
+        'release: "2.3.1"\nlauncher: {kind: pyocd, target: an521}\n'
         "rses: [{id: 0, probe: P, console: {serial: /dev/ttyX}}]\nimages:\n  tfm_s_ns: "
         '{memory: flash, address: 0x10080000, file: "${HIL_TFM_BIN}/tfm_s_ns_signed.bin"}\n'
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,6 +130,24 @@ def test_a_serial_line_is_pulsed(line: str, inverted: bool) -> None:
     assert [level for name, level in adapter.seen if name == other] == [False]
     times = [t for t, (name, _) in zip(adapter.times, adapter.seen, strict=True) if name == line]
     assert times[2] - times[1] >= 0.19
+
+
+def test_a_pulse_that_is_interrupted_does_not_leave_the_board_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ctrl-C while the line is active: it goes back before the run ends."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    adapter = Adapter()
+    with served(adapter) as url:
+        method = SerialLine(device=url, line="dtr", seconds=17)
+        own_time = SimpleNamespace(sleep=interrupted, monotonic=time.monotonic)
+        monkeypatch.setattr("hil.bench.power.time", own_time)
+        with pytest.raises(KeyboardInterrupt):
+            switch("cycle", method)
+    assert [level for name, level in adapter.seen if name == "dtr"] == [False, True, False]
 
 
 def test_a_serial_adapter_that_is_not_there() -> None:

@@ -80,6 +80,22 @@ def load_board_without_ttyb(folder: Path) -> BoardFile:
     return load_board(path)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ABC", "cmsisdap:ABC"),
+        ("remote:localhost", "remote:127.0.0.1:5555"),
+        ("jlink:7", "JLink:7"),
+    ],
+)
+def test_a_probe_is_the_same_under_another_spelling(tmp_path: Path, one: str, other: str) -> None:
+    """As for a lock: a kind before an id, a port that goes without saying, a name of this host."""
+    first = Quarantine(board(tmp_path, "one", probe=one, more="quarantine_after: 1"), tmp_path)
+    first.failed({1: "x"}, "r")
+    second = Quarantine(board(tmp_path, "two", probe=other), tmp_path)
+    assert any(state.device.startswith("probe ") for state in second.held())
+
+
 def test_devices_that_are_made_anew_are_none(tmp_path: Path) -> None:
     """What the run's own services announce is another device each time, unless the file says so."""
     path = tmp_path / "v.yaml"

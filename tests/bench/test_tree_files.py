@@ -13,6 +13,7 @@ import pytest
 from hil.bench.assembly import Tree, make_plan
 from hil.bench.board_file import load_board
 from hil.cli import main
+from hil.images.bl2_image import build_bl2
 from hil.images.build_tree import read_tree
 from hil.images.content import Content
 from hil.images.development_message import DevelopmentMessage, RotpkHashes
@@ -46,6 +47,7 @@ images:
     address: 0x70000000
     fip:
       images:
+        rse-bl2: "${HIL_TFM_BIN}/bl2_signed.bin"
         rse-s: "${HIL_TFM_BIN}/tfm_s_encrypted.bin"
         rse-sic-tables-s: "${HIL_TFM_BIN}/tfm_s_sic_tables_signed.bin"
         rse-ns: "${HIL_TFM_BIN}/tfm_ns_encrypted.bin"
@@ -143,7 +145,13 @@ def _set(folder: Path, name: str, dependency: str, seed: int) -> dict[str, bytes
     )
     raw = folder.parent / "table.bin"
     raw.write_bytes(struct.pack("<I8sI", 1, b"nonce   ", len(hashes)) + hashes)
-    recipe = SignRecipe(key=KEY, version="2.3.1", slot_size=0x3800, dependency=dependency)
+    recipe = SignRecipe(
+        key=KEY,
+        version="2.3.1",
+        slot_size=0x3800,
+        load_address=0x31000000,
+        dependency=dependency,
+    )
     signed = sign(raw, recipe, folder.parent / "signing").path.read_bytes()
     raw.unlink()
     (folder / f"{name}1.bin").write_bytes(encrypted)
@@ -156,6 +164,8 @@ def test_a_set_that_executes_in_place_is_found_by_its_page_hashes(folder: Path) 
     secure = _set(folder, "x", "(1, 0.0.0+0)", 1)
     other = _set(folder, "y", "(0, 0.0.0+0)", 2)
     (folder / "z.bin").write_bytes(random.Random(3).randbytes(6 * PAGE))
+    bl2 = build_bl2(b"\x03" * 3000, SigningKey.load(KEY), bytes(32), "2.3.1")
+    (folder / "bl2_signed.bin").write_bytes(bl2)
     tree = read_tree(folder)
     assert [i.path.name for i in tree.of(Role.S_ENCRYPTED)] == ["x1.bin"]
     assert [i.path.name for i in tree.of(Role.NS_ENCRYPTED)] == ["y1.bin"]

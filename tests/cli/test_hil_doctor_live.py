@@ -22,7 +22,7 @@ BOARD = """\
 release: "2.3.1"
 launcher:
   kind: pyocd
-  target: rse_virtual
+  target: {target}
   user_script: {script}
   expect_identity: {{cpuid: {cpuid}}}
 rses:
@@ -39,9 +39,14 @@ def doctor(
     monkeypatch.setenv("HIL_STATE", str(tmp_path / "state"))
 
     def run(
-        device: BoardProcess, *options: str, cpuid: str = "0x411FD220", more: str = ""
+        device: BoardProcess,
+        *options: str,
+        cpuid: str = "0x411FD220",
+        target: str = "rse_virtual",
+        more: str = "",
     ) -> tuple[int, str]:
         values = {"script": USER_SCRIPT, "probe": device.probe, "uart": device.uart}
+        values["target"] = target
         (tmp_path / "mine.yaml").write_text(BOARD.format(**values, cpuid=cpuid, more=more))
         status = main(["doctor", str(tmp_path / "mine.yaml"), *options])
         return status, capsys.readouterr().out
@@ -96,6 +101,19 @@ def test_a_device_that_is_gone_ends_in_quarantine(doctor: Doctor, tmp_path: Path
         assert status == 0
         assert f"probe {device.probe}: out of quarantine" in told
         assert "quarantine" not in doctor(device, more=more)[1]
+
+
+def test_a_mistake_of_the_board_file_puts_nothing_in_quarantine(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    """The device has nothing to do with it; another chip than expected has."""
+    with BoardProcess(tmp_path) as device:
+        after = "quarantine_after: 1"
+        status, told = doctor(device, "--live", more=after, target="none_such")
+        assert status == 1
+        assert "none_such not recognized" in told
+        assert "quarantine" not in told
+        assert "in a row" in doctor(device, "--live", cpuid="0x410FD210", more=after)[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

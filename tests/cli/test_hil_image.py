@@ -6,11 +6,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hil.images.development_keys import development_key
+from hil.images.mcuboot import parse_image
+from hil.images.mcuboot_parts import ImageParts
+from hil.images.mcuboot_tlvs import KEYID
 from hil.images.signing_key import PublicKey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,6 +167,34 @@ def test_mutate_tells_an_image_of_another_release(tmp_path: Path) -> None:
         )
         assert done.returncode == 0
         assert ("names its key by KEYHASH, as 2.1 and 2.2 do" in done.stderr) is told
+    parts = ImageParts.of(signed.read_bytes(), parse_image(signed.read_bytes()))
+    first, *others = parts.tlvs
+    both = replace(parts, tlvs=(first, (KEYID, bytes(4)), *others)).build()
+    signed.write_bytes(both)
+    for release, told in (("2.3.1", False), ("2.2.2", True)):
+        done = image(
+            "mutate", signed, "-o", tmp_path / "both", "--release", release, "--only", "payload-bit"
+        )
+        assert ("BL2 of 2.2 refuses any KEYID" in done.stderr) is told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("app.axf", b"\x7fELF" + bytes(60), "an ELF file, expected a raw binary"),
+        ("app.bin", b"\x7fELF" + bytes(60), "arm-none-eabi-objcopy -O binary app.bin app_raw.bin"),
+        ("app.hex", b":020000041000EA\r\n:00000001FF\r\n", "Intel HEX text, expected a raw"),
+        ("app.bin", b":00000001FF", "objcopy -I ihex -O binary app.bin app_raw.bin"),
+    ],
+)
+def test_only_a_raw_binary_is_signed(name: str, content: bytes, told: str, tmp_path: Path) -> None:
+    """BL2 would load the text, or the tables of the object, and jump into them."""
+    (tmp_path / name).write_bytes(content)
+    done = image("sign", name, "-o", "out.bin", "--profile", "rdv3-s", "--key", KEY, cwd=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert name in done.stderr
+    assert not (tmp_path / "out.bin").exists()
 
 
 def test_a_row_for_another_kind_of_image_is_left_out_and_says_so(

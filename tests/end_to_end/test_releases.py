@@ -28,6 +28,31 @@ def test_the_agreement_fails_with_its_cause(lab: Lab, board: str) -> None:
     assert "KDF(GUK, seed_" in told
 
 
+COPIES = """
+extends: virtual-rse4-no-agreement
+services:
+  rse:
+    command: [hil-virtual-board, --chip, "{id}", --rse-amount, "4", --release, "{release}",
+              --state, "{state}/rse{id}", --fabric, "{state}/fabric", --fault, same-die]
+provisioning:
+  huks:
+    1: {hex: 43ba8e95cef05494099b5c9e6217908c841add2d6d15bcd622fbd91ac03b5021}
+    2: {hex: 43ba8e95cef05494099b5c9e6217908c841add2d6d15bcd622fbd91ac03b5021}
+    3: {hex: 43ba8e95cef05494099b5c9e6217908c841add2d6d15bcd622fbd91ac03b5021}
+"""
+
+
+def test_copies_of_one_die_that_agree_without_a_handshake_fail(lab: Lab) -> None:
+    """Equal fingerprints are no agreement where the policy bit is clear on all: nothing binds them."""
+    run = lab.run(lab.board(COPIES), "-k", "test_all_rses_agree and not reset")
+    assert run.status == 1, run.output
+    told = run.text_of("test_all_rses_agree[bl1_2]").splitlines()[0]
+    assert "the handshake never ran; policy bit 0 is clear on RSE 0, 1, 2 and 3" in told
+    assert "their dies have one and the same HUK" in told
+    assert run.properties_of("test_all_rses_agree[bl1_2]")["cause"] == "handshake-skipped"
+    assert run.record["diagnosis"]["outcome"] == "agreed"
+
+
 @pytest.mark.parametrize(
     ("board", "cause", "defect"),
     [

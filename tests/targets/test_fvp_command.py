@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from hil.errors import UsageError
-from hil.targets import fvp_command, fvp_shown
+from hil.targets import fvp_checks, fvp_command, fvp_shown
 from hil.targets.fvp_command import Names
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_settings import FvpSettings, Scalar
@@ -154,7 +154,7 @@ def test_all_wrong_parameters_are_named_at_once():
     """Nearest match for each, before anything is started."""
     model = ModelParameters({"ros.disable_visualisation": "bool"})
     with pytest.raises(UsageError) as caught:
-        fvp_command.check({"ros.disable_visualization": "1", "a.b": "1"}, model, version="11.29")
+        fvp_checks.check({"ros.disable_visualization": "1", "a.b": "1"}, model, version="11.29")
     assert "2 of them" in str(caught.value)
     assert "nearest: ros.disable_visualisation" in str(caught.value)
     assert "'a.b'" in str(caught.value)

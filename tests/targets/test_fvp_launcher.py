@@ -239,7 +239,20 @@ def test_an_image_that_changed_after_it_was_planned_is_refused(tmp_path: Path):
         ({"cwd": "none"}, "launcher.cwd: no folder "),
         ({"parameters": {"css0.sysctrl.rse_uart.out_fil": 1}}, "nearest: css0.sysctrl.rse_uart.ou"),
         ({"parameters": {"ros.disable_visualisation": "maybe"}}, "expected a bool"),
-        ({"console": {"terminal": "{sysctrl}.terminal_uart"}}, "css0.sysctrl.terminal_uart.start"),
+        (
+            {"console": {"terminal": "{sysctrl}.terminal_uart"}},
+            "launcher.console.terminal: the mod",
+        ),
+        (
+            {"console": {"kind": "out_file", "uart": "{rse}_urt"}},
+            "launcher.console.uart: the model ",
+        ),
+        (
+            {"optional_parameters": {"ros.disable_visualisation": "x"}},
+            "launcher.optional_parameters",
+        ),
+        ({"nvm": {"images": {"{rse}.lcm_nv.raw_image": ""}}}, "launcher.nvm.images: Fast Models"),
+        ({"args": ["-C", "a.b=1"]}, "launcher.args: -C: expected parameters under"),
         ({"parameters": {"{rse}.rom.raw_image": "/none/rom.bin"}}, "no file /none/rom.bin"),
         ({"writable_images": {"{rse}.lcm_nvm.raw_image": "none.img"}}, "none.img"),
     ],

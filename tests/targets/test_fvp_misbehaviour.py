@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fvp_lab import MODEL_WORD, Consoles, launcher, noise, processes_with, until
+from fvp_lab import MODEL_WORD, Consoles, launcher, noise, processes_with, script, until
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
@@ -182,19 +182,17 @@ def test_why_a_model_does_not_start_is_recognised(tmp_path: Path, failure: str, 
     assert "the model ended with status" in str(caught.value)
 
 
-def test_a_licence_that_fails_after_a_while_is_told_with_the_death(tmp_path: Path):
-    """With files as consoles a start does not wait for announcements."""
-    fails = {"env": {"HIL_VIRTUAL_FVP": "slow_start=1.5"}, "console": {"kind": "out_file"}}
-    script = tmp_path / "FVP"
-    script.write_text(
-        f'#!/bin/sh\ncase "$1" in --*) exec {MODEL_WORD} "$@";; esac\n'
-        "sleep 1.3; echo 'Error: license checkout failed'; exit 1\n"
+def test_a_licence_that_fails_after_a_while_is_told_by_the_start(tmp_path: Path):
+    """With files as consoles a start waits for the announcements as well, as long as it may take."""
+    script(
+        tmp_path / "FVP",
+        f'case "$1" in --*) exec {MODEL_WORD} "$@";; esac\n'
+        "sleep 1.3; echo 'Error: license checkout failed'; exit 1\n",
     )
-    script.chmod(0o755)
-    with Consoles() as consoles, launcher(tmp_path, binary="./FVP", **fails) as fvp:
-        fvp.start(consoles.open)
-        until(lambda: fvp.alive(0) is not None, "death")
-        assert "license checkout failed (set ARMLMD_LICENSE_FILE" in str(fvp.alive(0))
+    fvp = launcher(tmp_path, binary="./FVP", console={"kind": "out_file"})
+    with pytest.raises(DeviceError, match=r"status 1; last lines: Error: license .*ARMLMD_LICENSE"):
+        fvp.start(Consoles().open)
+    assert processes_with(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("mode", ["raw", "telnet"])

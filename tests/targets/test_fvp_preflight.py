@@ -43,6 +43,16 @@ def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
          "css0.sysctrl.rse.rom.raw_image: no file /none/rom.bin", "hil image rom create"),
         ({"parameters": {"{rse}.rom.raw_image": "bin/rom.bin"}}, 4, "files",
          "bin/rom.bin; expected an absolute path", "correct their paths"),
+        ({"args": ["-Ip"]}, 4, "arguments", "waits at reset", "launcher.args"),
+        ({"args": ["-C", "a=1"]}, 4, "arguments", "expected parameters under", "launcher.args"),
+        ({"console": {"terminal": "{sysctrl}.terminal_rse_urat"}}, 4, "consoles",
+         "console.terminal: the model has no terminal 'css0.sysctrl.terminal_rse_urat'; nearest: css0",
+         "launcher.console"),
+        ({"console": {"kind": "out_file", "uart": "{rse}_urt"}}, 4, "consoles",
+         "launcher.console.uart: the model has no UART", "launcher.console"),
+        ({"parameters": {"{rse}.lcm_nvm.raw_image": __file__,
+                         "{rse}.lcm_nvm.update_raw_image": True}}, 4, "files",
+         "expected it in launcher.nvm.images", "places"),
         ({"writable_images": {"{rse}.lcm_nvm.raw_image": "no.img"}}, 4, "writable images",
          "no.img", "make the files"),
     ],
@@ -59,6 +69,18 @@ def test_the_first_thing_in_the_way_is_named_with_what_mends_it(
     assert (last.ok, last.what) == (False, what)
     assert found in last.found
     assert fix in str(last.fix)
+
+
+def test_optional_parameters_that_a_model_lacks_are_listed(tmp_path: Path):
+    """Each once, as the board file has it, with what was probably meant."""
+    optional = {"{rse}_uart.uart_enabel": True, "no.such": 1, "{rse}_uart.uart_enable": True}
+    findings = preflight(settings(optional_parameters=optional), range(4), base=tmp_path)
+    assert all(finding.ok for finding in findings), findings
+    [told] = [finding.found for finding in findings if finding.what == "parameters"]
+    assert told.endswith(
+        "exist in this model; optional ones that it lacks: {rse}_uart.uart_enabel "
+        "(nearest: css0.sysctrl.rse_uart.uart_enable), no.such"
+    )
 
 
 def test_a_model_is_asked_in_the_folder_where_it_will_run(tmp_path: Path):

@@ -61,6 +61,19 @@ def test_a_fixed_port_that_is_taken_is_refused(reservation: Reservation):
             fill({NET: f"{port}=22"}, MODEL, reservation)
 
 
+def test_a_fixed_port_belongs_to_one_run(reservation: Reservation):
+    """A second run is refused although the first one's model does not listen there yet."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert fill({NET: f"{port}=22"}, MODEL, reservation)[NET] == f"{port}=22"
+    other = Reservation()
+    with pytest.raises(UsageError, match=rf"port {port} of this host is taken"):
+        fill({NET: f"{port}=22"}, MODEL, other)
+    reservation.close()
+    fill({NET: f"{port}=22"}, MODEL, other)
+    other.close()
+
+
 @pytest.mark.parametrize("text", ["22", "a=22", "1=2=3", "-1=22", "=22"])
 def test_what_is_no_mapping_is_refused(reservation: Reservation, text: str):
     """With an example of one."""

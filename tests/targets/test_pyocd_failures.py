@@ -24,7 +24,7 @@ from hil.targets.pyocd_child import Worker
 from hil.targets.pyocd_crew import Crew
 from hil.targets.pyocd_launcher import PyocdLauncher
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
-from hil.targets.recovery import Lab
+from hil.targets.recovery import Lab, MistakeError
 
 pytest.importorskip("pyocd")
 
@@ -93,6 +93,37 @@ def test_an_image_outside_the_map_is_refused(board: BoardProcess, tmp_path: Path
     plan = LoadPlan((image(tmp_path, "ap_bl1", 0, FLASH + 0x7FFFF8, 16),))
     error = failure(settings(), rse(board), plan)
     assert "image ap_bl1 (16 bytes at 0xb07ffff8) needs flash at 0xb0800000" in str(error)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"target": "rse_virtula"},
+        {"options": {"reset.post_dealy": 0.0}},
+        {"options": {"reset.post_delay": "long"}},
+        {"options": {"primary_core": 3}},
+        {"user_script": "/none/user.py"},
+        {"pack": ["/none/some.pack"]},
+    ],
+    ids=["target", "option", "type of an option", "core", "user script", "pack"],
+)
+def test_a_mistake_in_the_board_file_is_not_the_labs(
+    board: BoardProcess, changes: dict[str, object]
+) -> None:
+    """Its class is harness: the device is not blamed, and nothing is tried again."""
+    error = failure(settings(**changes), rse(board), LoadPlan(()))
+    assert isinstance(error, MistakeError)
+    assert error.failure_class == "harness"
+
+
+def test_an_image_that_fits_nowhere_is_a_mistake_another_chip_is_the_labs(
+    board: BoardProcess, tmp_path: Path
+) -> None:
+    """Who mends what: the board file's owner, or whoever plugs boards in."""
+    plan = LoadPlan((image(tmp_path, "bl2", 0, 0x90000000, 16),))
+    assert failure(settings(), rse(board), plan).failure_class == "harness"
+    other = settings(expect_identity={"cpuid": 0x410FD210})
+    assert failure(other, rse(board), LoadPlan(())).failure_class == "infrastructure"
 
 
 @pytest.mark.parametrize(

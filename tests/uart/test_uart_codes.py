@@ -35,7 +35,7 @@ KNOWN = [
     (53, "2.3.1", "SFCP_ERROR_HAL_ERROR_BASE"),
     (-149, "2.3.1", "PSA_ERROR_INVALID_SIGNATURE"),
     (0xFFFFFF6B, "2.3.1", "PSA_ERROR_INVALID_SIGNATURE"),
-    (0x80000003, "2.3.1", "ATU error number 3"),
+    (0x80000003, "2.3.1", "ATU_ERR_INIT_REGION_INVALID_ARG"),
     (0x40000099, "2.2.2", "TFM_PLAT_ERR error number 153"),
     (0x12345678, "2.3.1", "unknown code"),
 ]
