@@ -64,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # `hil log FILE | head`: the reader has seen enough. Keep Python from flushing again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full, most often that of standard output
+        print(f"hil: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except KeyboardInterrupt:
         return 130
     return status

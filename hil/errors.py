@@ -4,6 +4,7 @@
     HilError
     ├── UsageError      a board file, an option or an argument is wrong; the user mends it
     ├── DeviceError     a probe, board, FVP or UART failed; the lab mends it
+    │   └── NoDeviceError   a recording was asked for what only a device can do
     ├── ImageError      an image or message is malformed; whoever built it mends it
     └── ModelError      the reference model was asked something that has no answer
 
@@ -62,6 +63,10 @@ class DeviceError(HilError):
         what = f"{operation}: " if operation else ""
         todo = f" ({hint})" if hint else ""
         super().__init__(f"{who}{what}{message}{todo}")
+
+
+class NoDeviceError(DeviceError):
+    """Raised when a recording is asked for what only a device can do; a replay skips the test."""
 
 
 class ImageError(HilError):

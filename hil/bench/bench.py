@@ -23,7 +23,7 @@ from hil.bench.power import VANISH_SECONDS, SerialLine, await_devices, switch
 from hil.bench.resources import resources
 from hil.bench.services import Services
 from hil.bench.targets import console_endpoints, make_launcher
-from hil.errors import DeviceError
+from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.launcher import Launcher
@@ -162,9 +162,15 @@ class Bench:
         return report
 
     def cycle_power(self) -> None:
-        """Switch the supply off and on with the board's command, and boot nothing on purpose."""
-        if (cycle := self.board.power.cycle) is not None:
-            self._cycle(cycle, lambda: None)
+        """Switch the supply off and on with the board's command, and boot nothing on purpose.
+
+        Raises:
+            UsageError: the board file gives no command.
+            DeviceError: it fails, or the devices do not come back.
+        """
+        if (cycle := self.board.power.cycle) is None:
+            raise UsageError("power.cycle: the board file says no command that switches the supply")
+        self._cycle(cycle, lambda: None)
 
     def listen(self, *, start: bool = False) -> None:
         """Open every console, and watch nothing.

@@ -196,7 +196,7 @@ def _replace_places(path: KeyPath, source: Source, places: dict[KeyPath, str]) -
 
 def _explain(details: ErrorDetails, source: Source) -> str:
     """Return one mistake as `file:line: key: message`."""
-    path = _path_in_file(details["loc"], source.data)
+    path = _path_in_file(details["loc"], source.data, missing=details["type"] == "missing")
     message = _message(details, path, source.data)
     key, colon, rest = message.partition(": ")
     if colon and key in source.data and not path:
@@ -206,8 +206,14 @@ def _explain(details: ErrorDetails, source: Source) -> str:
     return f"{prefix}{name}: {message}" if name else f"{prefix}{message}"
 
 
-def _path_in_file(loc: Sequence[str | int], data: Any) -> KeyPath:
-    """Drop from a location what does not stand in the file: names of variants of a union."""
+def _path_in_file(loc: Sequence[str | int], data: Any, *, missing: bool) -> KeyPath:
+    """Drop from a location what does not stand in the file: names of variants of a union.
+
+    Args:
+        loc: As pydantic gives it.
+        data: What stands in the file.
+        missing: The last part is what is missing there.
+    """
     path: list[str | int] = []
     here = data
     for index, part in enumerate(loc):
@@ -221,7 +227,7 @@ def _path_in_file(loc: Sequence[str | int], data: Any) -> KeyPath:
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
             here = here[part]
             path.append(part)
-        elif last and not isinstance(part, int):
+        elif missing and last and not isinstance(part, int):
             path.append(part)
     return tuple(path)
 
@@ -234,6 +240,10 @@ def _message(details: ErrorDetails, path: KeyPath, data: Any) -> str:
         return "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
     if kind == "missing":
         return "is missing"
+    if kind == "union_tag_not_found":
+        return "kind: is missing; expected one of 'pyocd', 'fvp', 'mps', 'qemu'"
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return f"expected `key: value` lines, got {type(details['input']).__name__}"
     if kind == "union_tag_invalid":
         expected = str(context["expected_tags"])
         near = difflib.get_close_matches(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from hil.errors import UsageError
 from hil.uart.report_lines import MalformedReport, Report, SeedsReport, StateReport, VhukReport
 from hil.uart.stages import Boot
 from hil.uart.waiting import BootResult
@@ -40,7 +41,13 @@ class SystemBoot:
         return all(result.ok for result in self.results.values())
 
     def of(self, rse: int) -> BootResult:
-        """Return what is known of one RSE."""
+        """Return what is known of one RSE.
+
+        Raises:
+            UsageError: the board has no such RSE.
+        """
+        if rse not in self.results:
+            raise UsageError(f"no RSE {rse} on this board; it has {sorted(self.results)}")
         return self.results[rse]
 
     def last(self, rse: int) -> Boot | None:

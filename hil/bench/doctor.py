@@ -92,7 +92,9 @@ def examine_board(file: BoardFile) -> list[Finding]:
         what = error.operation or "launcher"
         findings.append(Finding(what, str(error), error.hint or "see the message"))
     except HilError as error:
-        findings.append(Finding("launcher", str(error), "mend the board file"))
+        unset = re.search(r"environment variable (\w+) is not set", str(error))
+        mend = f"export {unset[1]}=... (see the board file)" if unset else "mend the board file"
+        findings.append(Finding("launcher", str(error), mend))
     return findings
 
 
@@ -195,7 +197,7 @@ def _announced(board: Board) -> Iterator[Finding]:
 def _files(board: Board) -> Iterator[Finding]:
     """Look for the inputs of all images; `${VAR}` and `{id}` are filled in first."""
     unset: dict[str, list[str]] = {}
-    count = 0
+    count = missing = 0
     for spec in board.images:
         for path in _inputs(spec, board.rse_ids):
             count += 1
@@ -206,6 +208,7 @@ def _files(board: Board) -> Iterator[Finding]:
             else:
                 text = expand(path, {}, where=spec.name)
                 if not (os.access(text, os.R_OK) and Path(text).is_file()):
+                    missing += 1
                     yield Finding(
                         f"image {spec.name}",
                         f"no readable file {text}",
@@ -218,7 +221,7 @@ def _files(board: Board) -> Iterator[Finding]:
             f"is not set; needed for {needed}",
             f"export {name}=/path/to/folder (the board file says which)",
         )
-    if count and not unset:
+    if count and not unset and not missing:
         yield Finding("images", f"{len(board.images)} from {count} files")
 
 

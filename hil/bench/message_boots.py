@@ -90,6 +90,7 @@ class MessageBoots(CaseBoots):
                 first = next(case for case in cases if str(case) in placed)
                 idle = self._damaged(first, messages[rse], folder)
                 images[images.index(messages[rse])] = idle or messages[rse]
+            bench.guard.suspend()  # as for other damaged images
             bench.launcher.load(LoadPlan(tuple(images)))
             boot = bench.start()
         finally:

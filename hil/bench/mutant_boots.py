@@ -72,6 +72,9 @@ class MutantBoots(CaseBoots):
         if self._mend:
             self._bench.launcher.load(LoadPlan(tuple(self._mend.values())))
             self._mend.clear()
+            for console in self._bench.consoles.values():
+                console.drain()
+            self._bench.guard.resume()  # every RSE is held, and the good images are there
 
     def _boot_batch(self, cases: Sequence[MutantCase]) -> None:
         """Boot the next cases, one for each RSE."""
@@ -94,6 +97,7 @@ class MutantBoots(CaseBoots):
         mend = [image for where, image in mending.items() if where not in taken]
         for image in mend:
             self._mend.pop((image.rse, image.address))
+        self._bench.guard.suspend()  # a damaged image is expected to end in lines of `fail_on`
         self._bench.launcher.load(LoadPlan((*mend, *batch.images)))
         self._bench.tell("damaged images", cases=sorted(batch.placed))
         boot = self._bench.reset()

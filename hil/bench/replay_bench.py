@@ -19,7 +19,7 @@ from hil.bench.board_file import BoardFile, find_board, load_board
 from hil.bench.boot_outcome import renewed, tell_boot
 from hil.bench.boots import SystemBoot
 from hil.bench.journal import Journal
-from hil.errors import DeviceError, UsageError
+from hil.errors import DeviceError, NoDeviceError, UsageError
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
 from hil.targets.load import LoadPlan, LoadReport
 from hil.uart.console import Console
@@ -52,7 +52,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     """Return what a run's record says of itself.
 
     Raises:
-        UsageError: there is no such run, or it has no transcript.
+        UsageError: there is no such run, or it has no transcript, or one without times.
     """
     path = folder / "run.json"
     try:
@@ -65,9 +65,24 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{PREFIX}{folder}: {path}: not JSON: {error}") from None
     if not isinstance(run, dict) or not isinstance(run.get("board"), dict):
         raise UsageError(f"{PREFIX}{folder}: {path}: expected the record of a run")
-    if not recorded_consoles(folder):
+    if not (consoles := recorded_consoles(folder)):
         raise UsageError(f"{PREFIX}{folder}: no transcript: expected uart/rse<N>.log")
+    for log in consoles.values():
+        _check_times(folder, log)
     return run
+
+
+def _check_times(folder: Path, log: Path) -> None:
+    recording = Recording(log)
+    try:
+        fault = recording.fault_of_times if recording.size else None
+    finally:
+        recording.close()
+    if fault is not None:
+        raise UsageError(
+            f"{PREFIX}{folder}: uart/{log.stem}.idx, which holds the times of {log.name}, is {fault}; "
+            "no budget can be judged without; `hil log` reads the log without times"
+        )
 
 
 def board_of_run(folder: Path, folders: Sequence[Path] = ()) -> BoardFile:
@@ -163,6 +178,10 @@ class ReplayBench(Bench):
         """Look at the next recorded boot."""
         return self._look()
 
+    def cycle_power(self) -> None:
+        """Refuse: the recorded board is not here, whatever the board's command would switch."""
+        raise _nothing("cycle the power")
+
     @property
     def can_reset(self) -> str | None:
         """None if another boot was recorded, else why there is none."""
@@ -178,7 +197,7 @@ class ReplayBench(Bench):
 
     def _look(self) -> SystemBoot:
         if (reason := self.can_reset) is not None:
-            raise DeviceError(reason, operation="replay")
+            raise (NoDeviceError if self._boots else DeviceError)(reason, operation="replay")
         number = self._boots
         place = self._sound[number]
         boot = self._recorded[place]
@@ -207,8 +226,9 @@ class ReplayBench(Bench):
             )
             guard = Guard(self.board.fail_on, allowed=self.board.allowed_errors)
             for rse, part in parts.items():
-                guard.add(part, self.boot_offsets[rse])
+                guard.add(part, self.boot_offsets[rse] if place else 0)
             results = wait_stages(followers, budgets, start=started, guard=guard, recorded=True)
+            self.guard.fatal = self.guard.fatal or guard.fatal
             for follower in followers.values():
                 follower.poll()
             results = {rse: renewed(result, followers[rse]) for rse, result in results.items()}
@@ -254,5 +274,5 @@ class _NoDevices:
         return None
 
 
-def _nothing(operation: str) -> DeviceError:
-    return DeviceError("a replay has no devices", operation=operation)
+def _nothing(operation: str) -> NoDeviceError:
+    return NoDeviceError("a replay has no devices", operation=operation)

@@ -58,7 +58,7 @@ def _report(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        where = error.filename if output is None else output
+        where = (error.filename or "standard output") if output is None else output
         raise UsageError(f"{where} cannot be written: {error.strerror}") from None
     return 0
 

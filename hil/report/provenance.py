@@ -59,6 +59,26 @@ def git_state(folder: Path) -> str | None:
     return found
 
 
+def refusal_of_git(folder: Path) -> str | None:
+    """Return why git tells nothing of a folder that is a checkout; None if it does, or it is none."""
+    if not any((place / ".git").exists() for place in (folder, *folder.parents)):
+        return None
+    git = shutil.which("git")
+    if git is None:
+        return "git is not installed"
+    try:
+        asked = subprocess.run(
+            [git, "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"git: {type(error).__name__}"
+    return None if asked.returncode == 0 else (asked.stderr.strip() or "git failed").splitlines()[0]
+
+
 def _git(folder: Path, *words: str) -> str | None:
     git = shutil.which("git")
     if git is None:

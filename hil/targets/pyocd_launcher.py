@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from hil.errors import DeviceError, UsageError
 from hil.targets.launcher import Armed, OpenConsole, ResetKind
@@ -109,6 +109,10 @@ class PyocdLauncher:
         self, rse: int | None = None, kind: ResetKind = "system", *, armed: Armed | None = None
     ) -> None:
         """Reset one RSE, or hold all and release all."""
+        if kind not in get_args(ResetKind):
+            raise UsageError(
+                f"reset: no kind {kind!r}; expected {' or '.join(get_args(ResetKind))}"
+            )
         with self._lock:
             if rse is None:
                 self._hold_all("reset", kind)
@@ -119,6 +123,8 @@ class PyocdLauncher:
 
     def hold(self, rse: int) -> None:
         """Keep one RSE at its reset vector."""
+        if rse not in self._rses:
+            raise UsageError(f"hold: no RSE {rse} on this board; it has {sorted(self._rses)}")
         with self._lock:
             self._hold({rse}, "hold")
 

@@ -89,6 +89,9 @@ def _group(device: Path) -> str:
 
 def _port(what: str, console: Endpoint) -> Finding:
     host, _, port = console.address.rpartition(":")
+    if not (host and port.isdecimal()):
+        told = f"{console.address}: expected HOST:PORT"
+        return Finding(False, what, told, "correct the console's address in the board file")
     try:
         with socket.create_connection((host, int(port)), _CONNECT_LIMIT):
             return Finding(True, what, console.address)

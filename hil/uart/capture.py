@@ -69,8 +69,13 @@ class Capture:
         self._reopenings: dict[Transcript, Reopening] = {}
         self._gathering = Gathering()
         self._stopping = False
-        self._selector = selectors.DefaultSelector()
-        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._selector = _selector_beside(self._wake_fd)
+        except OSError as error:
+            raise DeviceError(
+                f"the capture cannot begin: {error.strerror or error}", operation="capture"
+            ) from error
         self._selector.register(self._wake_fd, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         prompt_switching.begin()
@@ -115,6 +120,10 @@ class Capture:
         """Take what is still there and release the source; nothing happens without one."""
         self._call(lambda: self._detach(transcript), "detach")
 
+    def drain(self, transcript: Transcript) -> None:
+        """Store what its source has by now, which stays attached; nothing happens without one."""
+        self._call(lambda: self._drain(transcript), "drain")
+
     def send(self, transcript: Transcript, data: bytes, timeout: float = COMMAND_TIMEOUT) -> None:
         """Send bytes to a UART and wait until its source has taken them.
 
@@ -156,7 +165,7 @@ class Capture:
 
     # Everything below runs in the capture's thread, but for _call.
 
-    def _call(self, action: Callable[[], None], what: str) -> None:
+    def _call(self, action: Callable[[], object], what: str) -> None:
         """Run an action in the capture's thread and wait for it."""
         ticket = Ticket()
 
@@ -259,7 +268,10 @@ class Capture:
         """Write what is waiting, and be called again while some of it remains; return how much."""
         taken = 0
         if feed.outbox:
-            taken = feed.source.write(bytes(feed.outbox))
+            try:
+                taken = feed.source.write(bytes(feed.outbox))
+            except OSError as error:  # only the reading side says whether the UART has gone
+                self._refuse(feed, error)
             del feed.outbox[:taken]
         self._watch_outbox(feed)
         if not feed.outbox:
@@ -267,6 +279,15 @@ class Capture:
                 done.done()
             feed.sent.clear()
         return taken
+
+    def _refuse(self, feed: _Feed, error: OSError) -> None:
+        """Drop what cannot be sent; what is said goes on being stored."""
+        text = f"{feed.source.name}: takes no input: {error.strerror or error}"
+        self._report(feed, "error", text)
+        feed.outbox.clear()
+        for done in feed.sent:
+            done.done(DeviceError(f"{feed.transcript.name}: {text}", operation="send"))
+        feed.sent.clear()
 
     def _watch_outbox(self, feed: _Feed) -> None:
         """Be told when the rest of the outbox fits, and only as long as there is one."""
@@ -297,9 +318,14 @@ class Capture:
         if (reopening := self._reopenings.pop(transcript, None)) is not None:
             reopening.cancel()
             transcript.live = False
+        if (feed := self._drain(transcript)) is not None:
+            self._drop(feed, "detached", feed.source.name)
+
+    def _drain(self, transcript: Transcript) -> _Feed | None:
+        """Take what is there; return the feed if it is still attached behind it."""
         feed = self._feeds.get(transcript)
         if feed is None:
-            return
+            return None
         taken = 0
         while self._feeds.get(transcript) is feed and taken < DRAIN_LIMIT:
             before = transcript.size + transcript.lost
@@ -308,8 +334,7 @@ class Capture:
             if not got:
                 break
             taken += got
-        if self._feeds.get(transcript) is feed:
-            self._drop(feed, "detached", feed.source.name)
+        return feed if self._feeds.get(transcript) is feed else None
 
     def _send(self, transcript: Transcript, data: bytes, done: Ticket) -> None:
         feed = self._feeds.get(transcript)
@@ -382,3 +407,12 @@ class Capture:
 
     def _report(self, feed: _Feed, kind: str, text: str) -> None:
         self._events.report(feed.transcript.name, kind, text)
+
+
+def _selector_beside(fd: int) -> selectors.DefaultSelector:
+    """Return a selector; if there can be none, the descriptor is closed too."""
+    try:
+        return selectors.DefaultSelector()
+    except OSError:
+        os.close(fd)
+        raise

@@ -23,7 +23,7 @@ from pexpect.exceptions import EOF, TIMEOUT
 from pexpect.expect import searcher_re, searcher_string
 from pexpect.spawnbase import SpawnBase
 
-from hil.errors import DeviceError, UsageError
+from hil.errors import NoDeviceError, UsageError
 from hil.uart.capture import Capture
 from hil.uart.expecter import Expecter
 from hil.uart.guard import Guard
@@ -177,6 +177,28 @@ class Console(_Spawn):
         """Wait for what a searcher of pexpect looks for; return its index."""
         return Expecter(self, searcher).expect_loop(timeout)
 
+    def read(self, size: int = -1) -> bytes:
+        """Return `size` bytes, or all until the end if it is negative or comes first."""
+        if size < 0:
+            return bytes(super().read(size))
+        until = None if self.timeout is None else time.monotonic() + self.timeout
+        begin, data, after = self._position, bytearray(), None
+        try:
+            while len(data) < size:
+                left = None if until is None else max(0.0, until - time.monotonic())
+                data += self.read_nonblocking(size - len(data), left)
+        except BaseException as error:
+            self._position = begin  # what came is kept for the next one
+            after = type(error) if isinstance(error, EOF | TIMEOUT) else None
+            self.set_outcome(after, None, before_to=begin + len(data))
+            if after is not EOF:
+                raise
+            self._position += len(data)
+        else:
+            self._position = begin
+            self.set_outcome(bytes(data), None, before_to=begin, position=begin + len(data))
+        return bytes(data)
+
     def read_nonblocking(self, size: int = 1, timeout: float | None = -1) -> bytes:
         """Return and consume 1 to `size` bytes, waiting for them no longer than `timeout` seconds.
 
@@ -212,11 +234,16 @@ class Console(_Spawn):
         self.saw(self._position)
         return data
 
+    def drain(self) -> None:
+        """Have the capture store what has come; nothing happens without a live source."""
+        if self._capture is not None and isinstance(self.transcript, Transcript):
+            self._capture.drain(self.transcript)
+
     def send(self, s: str | bytes) -> int:
         """Send bytes, at the console's pace; return how many."""
         data = s.encode() if isinstance(s, str) else s
         if self._capture is None or not isinstance(self.transcript, Transcript):
-            raise DeviceError(f"{self.name}: a recorded console takes no input", operation="send")
+            raise NoDeviceError(f"{self.name}: a recorded console takes no input", operation="send")
         self._copy(data, self.logfile_send)
         if not self.pace:
             self._capture.send(self.transcript, data)

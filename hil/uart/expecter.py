@@ -37,6 +37,11 @@ class Expecter:
         self._found: Found | None = None
         self._ended = False
 
+    @property
+    def matched(self) -> bool:
+        """Whether a match was found."""
+        return self._found is not None
+
     def look(self) -> bool:
         """Search what is new; return whether a match or the end of the output was found.
 
@@ -65,12 +70,11 @@ class Expecter:
             timeout = console.timeout
         until = None if timeout is None else time.monotonic() + timeout
         try:
-            if wait_until(self.look, console.watched, until):
-                return self.settle()
+            ended = wait_until(self.look, console.watched, until)
         except BaseException:
             console.set_outcome(None, None, before_to=self._search.seen)
             raise
-        return self._timeout(timeout)
+        return self.settle() if ended else self._timeout(timeout)
 
     def settle(self) -> int:
         """Consume what `look` found; return its index."""

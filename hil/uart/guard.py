@@ -20,7 +20,7 @@ from hil.uart.transcript import Recording
 from hil.uart.waker import wait_until
 
 #: Seconds that the rest of a line may take that has begun with a match.
-REST_OF_LINE = 0.1
+REST_OF_LINE = 2.0
 #: Longest line that a message shows.
 _SHOWN = 500
 
@@ -59,6 +59,7 @@ class Guard:
         self._allowed = [_compile(p) for p in allowed]
         self._searches: dict[Recording, Search] = {}
         self._lock = threading.Lock()
+        self._suspended = False
         #: The first match; every check raises it again.
         self.fatal: FatalOutputError | None = None
 
@@ -72,6 +73,23 @@ class Guard:
         if transcript not in self._searches:
             self._searches[transcript] = self._search(transcript, from_offset)
 
+    @property
+    def armed(self) -> bool:
+        """Whether there are patterns."""
+        return bool(self._expressions)
+
+    def suspend(self) -> None:
+        """Let the consoles say what they like from now on: what runs is damaged on purpose."""
+        self._suspended = True
+
+    def resume(self) -> None:
+        """Examine what comes from now on again; nothing happens unless it was suspended."""
+        if self._suspended:
+            with self._lock:
+                for transcript in tuple(self._searches):
+                    self._searches[transcript] = self._search(transcript, transcript.size)
+            self._suspended = False
+
     def check(self, upto: Mapping[Recording, int | None] | None = None) -> None:
         """Examine what is new everywhere.
 
@@ -82,7 +100,7 @@ class Guard:
         Raises:
             FatalOutputError: A pattern has matched, now or before.
         """
-        if self.fatal is None:
+        if self.fatal is None and not self._suspended:
             with self._lock:
                 for transcript in tuple(self._searches):
                     end = (upto or {}).get(transcript)

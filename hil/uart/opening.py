@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import termios
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,12 @@ def open_source(kind: str, address: str, baud: int = 115200) -> Source:
     if opener is None:
         known = ", ".join(_OPENERS)
         raise UsageError(f"console kind {kind!r} is unknown; expected one of {known}")
-    return opener(address, baud)
+    try:
+        return opener(address, baud)
+    except OSError as error:  # of this process, before the device was asked: no more descriptors
+        number = error.errno or 0
+        what, hint = _SERIAL_ERRORS.get(number, (str(error.strerror or error), None))
+        raise DeviceError(f"{address}: {what}", operation="open console", hint=hint) from error
 
 
 def comes_back(kind: str, address: str) -> bool:
@@ -62,7 +68,7 @@ def _open_serial(address: str, baud: int) -> Source:
         return _open_url(address, baud)
     try:
         port = serial.Serial(address, baud, timeout=0, exclusive=True)
-    except serial.SerialException as error:
+    except (OSError, termios.error) as error:  # the latter two of a device that goes meanwhile
         raise _serial_error(address, error) from error
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{address}: {baud} baud cannot be set: {error}") from error
@@ -90,8 +96,8 @@ def _open_url(address: str, baud: int) -> Source:
     return url_source(port)
 
 
-def _serial_error(address: str, error: OSError) -> DeviceError:
-    number = error.errno
+def _serial_error(address: str, error: OSError | termios.error) -> DeviceError:
+    number = error.errno if isinstance(error, OSError) else error.args[0]
     if number is None and "lock" in str(error):
         number = errno.EBUSY
     what, hint = _SERIAL_ERRORS.get(
@@ -104,6 +110,10 @@ _BUSY = (
     "in use by another program",
     "end the other user (see `fuser`); another run, a terminal program or ModemManager",
 )
+_TOO_MANY = (
+    "this process has too many files open",
+    "raise its limit (`ulimit -n`), or end what else holds files open",
+)
 #: errno of an open: what it means for a serial device, what to do.
 _SERIAL_ERRORS: dict[int, tuple[str, str]] = {
     errno.ENOENT: (
@@ -111,6 +121,7 @@ _SERIAL_ERRORS: dict[int, tuple[str, str]] = {
         "plug the adapter in; prefer the stable name under /dev/serial/by-id",
     ),
     errno.ENODEV: ("the device has gone", "plug the adapter in again"),
+    errno.EIO: ("the device has gone", "plug the adapter in again"),
     errno.ENXIO: ("the device has gone", "plug the adapter in again"),
     errno.EACCES: (
         "permission denied",
@@ -122,6 +133,8 @@ _SERIAL_ERRORS: dict[int, tuple[str, str]] = {
     ),
     errno.EBUSY: _BUSY,
     errno.EAGAIN: _BUSY,
+    errno.EMFILE: _TOO_MANY,
+    errno.ENFILE: _TOO_MANY,
     errno.ENOTTY: ("not a serial device", "check the path in the board file"),
     errno.EISDIR: ("a folder, not a serial device", "check the path in the board file"),
 }

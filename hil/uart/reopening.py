@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from hil.errors import HilError
 from hil.uart.sources import Source
 from hil.uart.waker import Waker
 
@@ -19,7 +18,7 @@ class Reopening:
     """Tries to open a source again, in a thread of its own, for a limited time.
 
     Args:
-        reopen: Opens the source; raises a HilError or OSError while it is not there.
+        reopen: Opens the source; raises while it is not there.
         seconds: How long it is tried.
         then: Called once, in that thread, with the outcome; not after `cancel`.
         name: Name of the console.
@@ -59,7 +58,7 @@ class Reopening:
         while not self._cancelled.wait(INTERVAL):
             try:
                 self._source = self._reopen()
-            except (HilError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - a defect in an opener must not end in silence
                 self.why = f"did not come back: {error}"
                 if time.monotonic() < self._until:
                     continue

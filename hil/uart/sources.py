@@ -7,6 +7,7 @@ goes through the capture.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -244,8 +245,10 @@ class FileSource(Source):
     def _open(self) -> bool:
         try:
             self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EMFILE, errno.ENFILE):
+                return False  # it may appear, or a descriptor may become free
+            raise
         self._at = 0
         return True
 

@@ -19,6 +19,8 @@ RECORD = struct.Struct("<QQ")
 
 _BLOCK_RECORDS = 256
 _BLOCK_BYTES = _BLOCK_RECORDS * RECORD.size
+#: Records that are checked at once.
+_CHECKED_RECORDS = 1 << 15
 
 
 class TimeIndex:
@@ -53,6 +55,24 @@ class TimeIndex:
     def records(self) -> int:
         """Number of complete records; a truncated last one does not count."""
         return max(0, (os.fstat(self._fd).st_size - HEADER.size) // RECORD.size)
+
+    def fault(self, size: int) -> str | None:
+        """Return why these cannot be the times of a log of `size` bytes, None if they can."""
+        if not self.usable:
+            return "missing, or no index"
+        if not size:
+            return None
+        if not self.records:
+            return "empty"
+        last_time, last_offset = 0, -1
+        for block in range(-(-self.records // _CHECKED_RECORDS)):
+            times, offsets = self._records(block * _CHECKED_RECORDS, _CHECKED_RECORDS)
+            if times[0] < last_time or times != sorted(times):
+                return "damaged: its times run backwards"
+            if offsets[0] <= last_offset or offsets != sorted(set(offsets)):
+                return "damaged: its offsets run backwards"
+            last_time, last_offset = times[-1], offsets[-1]
+        return None if last_offset < size else "of a longer log"
 
     def time_at(self, offset: int) -> float | None:
         """Return the monotonic seconds of the last read that began at or before `offset`."""
@@ -119,11 +139,13 @@ class TimeIndex:
                 low = middle + 1
             else:
                 high = middle
-        start = HEADER.size + max(0, low - 1) * _BLOCK_BYTES
-        raw = os.pread(self._fd, _BLOCK_BYTES, start)
+        self._times, self._offsets = self._records(max(0, low - 1) * _BLOCK_RECORDS, _BLOCK_RECORDS)
+
+    def _records(self, first: int, most: int) -> tuple[list[int], list[int]]:
+        """Return times and offsets of some records; fewer at the end."""
+        raw = os.pread(self._fd, most * RECORD.size, HEADER.size + first * RECORD.size)
         pairs = list(RECORD.iter_unpack(raw[: len(raw) - len(raw) % RECORD.size]))
-        self._times = [t for t, _ in pairs]
-        self._offsets = [at for _, at in pairs]
+        return [t for t, _ in pairs], [at for _, at in pairs]
 
     def _first_offset(self, block: int) -> int:
         raw = os.pread(self._fd, RECORD.size, HEADER.size + block * _BLOCK_BYTES)

@@ -20,8 +20,9 @@ from hil.uart.transcript import Recording
 from hil.uart.waker import wait_until
 
 #: Seconds by which the times of two consoles may be wrong against each other: a USB adapter passes on
-#: what it received every 16 ms, the capture stamps a burst with the time of its last read.
-RESOLUTION = 0.02
+#: what it received every 16 ms, a file is looked at every 20 ms, the capture stamps a burst with the
+#: time of its last read. It must be larger than any of them and a round of the capture together.
+RESOLUTION = 0.05
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def wait_all(consoles: Mapping[int, Console], patterns: Any, timeout: float) -> 
     for rse, console in consoles.items():
         if rse in done:
             continue
-        if fatal and fatal[0].console == console.transcript.name:
+        if waits[rse].matched and not (fatal and fatal[0].console == console.transcript.name):
+            done[rse] = _settled(waits[rse])
+        elif fatal and fatal[0].console == console.transcript.name:
             error = fatal[0]
             done[rse] = Outcome("failed", str(error), error.t, error.offset)
         else:

@@ -64,6 +64,12 @@ class Recording:
         """Whether there is an index with the times."""
         return self._times.usable
 
+    @property
+    def fault_of_times(self) -> str | None:
+        """Why its times cannot be relied upon, None if they can; all of the index is read for it."""
+        with self._lock:
+            return self._times.fault(self.size)
+
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset` on; b"" behind the end."""
         if self._end is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import queue
+import select
 import threading
 from typing import Any
 
@@ -17,6 +18,8 @@ from hil.uart.sources import FdSource, Source
 
 #: Bytes read at once. Each takes pyserial some µs, in which no other UART is read.
 _READ_SIZE = 2048
+#: Bytes written at once: with each 0xFF doubled, less than the room that a socket has which takes any.
+_WRITE_SIZE = 4096
 
 
 class UrlSource(Source):
@@ -52,9 +55,13 @@ class UrlSource(Source):
         return bytes(data)
 
     def write(self, data: bytes) -> int:
-        """Write it."""
-        self._port.write(data)
-        return len(data)
+        """Write a piece if the server takes any: pyserial would wait for it, for seconds."""
+        connection = getattr(self._port, "_socket", None)
+        if connection is not None and not _takes(connection.fileno()):
+            return 0
+        piece = data[:_WRITE_SIZE]
+        self._port.write(piece)
+        return len(piece)
 
     def close(self) -> None:
         """Close the port; pyserial sleeps in it, and the capture's thread has no time for that."""
@@ -72,6 +79,12 @@ class UrlFdSource(FdSource):
         """Close the port."""
         self._fd = -1
         self._port.close()
+
+
+def _takes(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def url_source(port: Any) -> Source:

@@ -132,7 +132,7 @@ def wait_stages(
             try:
                 guard.check()
             except FatalOutputError as error:
-                for machine in waiting:
+                for machine in machines.values():
                     machine.stop(error)
                 waiting.clear()
         return not waiting
@@ -203,11 +203,15 @@ class _Machine:
         return self._reason is not None
 
     def stop(self, error: FatalOutputError) -> None:
-        """Wait no more: some RSE said what none may ever say."""
-        at = time.monotonic() if error.t is None else error.t
-        if error.console == self._follower.transcript.name:
-            self._end("halt", f"fail-fast pattern {error.pattern!r}: {error.line}", at)
-        else:
+        """Wait no more: some RSE said what none may ever say; the one that did has not booted."""
+        at = max(self._start, time.monotonic() if error.t is None else error.t)
+        if error.console == self._follower.transcript.name and not self._reason:
+            told = f"fail-fast pattern {error.pattern!r}: {error.line}"
+            if self._reason is not None:  # it had reached every stage, of which the last is void
+                self._awaited = list(self._reached)[-1]
+                told += f", after {self._awaited} was reached"
+            self._end("halt", told, at)
+        elif self._reason is None:
             self._end("stopped", f"the wait was ended by {error.console}: {error.line!r}", at)
 
     def result(self) -> BootResult:

@@ -54,11 +54,18 @@ def test_every_shipped_board_is_valid() -> None:
             FVP + RSE + "images:\n  s:\n    memory: flash\n    addres: 1\n    file: x\n",
             ["b.yaml:7: images.s.addres: unknown key; did you mean 'address'?"],
         ),
+        ("release: 2.3.1\nlauncher: {binary: x}\n" + RSE, ["b.yaml:2: launcher: kind: is missing"]),
+        (FVP + RSE + "retries: 3\n", ["b.yaml:4: retries: expected `key: value` lines, got int"]),
+        (
+            FVP + RSE + "power: {cycle: x y}\n",
+            ["b.yaml:4: power.cycle: input should be a valid list", "power.cycle: expected `key:"],
+        ),
+        (FVP + RSE + "budgets: {BL3: 5}\n", ["b.yaml:4: budgets.BL3: "]),
         ("extends: virtual-rs4\n", ["b.yaml:1: extends: no board 'virtual-rs4'", "'virtual-rse4'?"]),
     ],
     ids=[
         "missing and unknown", "launcher", "top level", "release", "number", "order", "ids",
-        "pyocd", "console", "image", "extends",
+        "pyocd", "console", "image", "no kind", "no lines", "command", "stage", "extends",
     ],
 )  # fmt: skip
 def test_mistakes(tmp_path: Path, text: str, expected: list[str]) -> None:

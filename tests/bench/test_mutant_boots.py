@@ -23,6 +23,8 @@ from hil.images.sign_profiles import sign_profile
 from hil.images.signing import sign
 from hil.images.signing_key import SigningKey
 from hil.targets.load import LoadPlan
+from hil.uart.console import Console
+from hil.uart.guard import Guard
 
 KEY = Path(__file__).resolve().parents[2] / "boards/keys/dev-EC-P256.pem"
 BASE, HOST_FLASH, SECOND_PACKAGE = 0xB0000000, 0x70000000, 0x70800000
@@ -48,6 +50,8 @@ class Devices:
             )
         )
         self.launcher = self
+        self.guard = Guard(["never"])
+        self.consoles: dict[int, Console] = {}
         self.loads: list[LoadPlan] = []
         self.flash: dict[tuple[int, int], bytes] = {}
         self.boots = 0

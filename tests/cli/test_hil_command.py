@@ -152,3 +152,28 @@ def test_doctor_looks_as_far_as_it_can_without_the_devices(
     assert told.returncode == 1, told.stdout
     assert expected in told.stdout
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["boards"],
+        ["boards", "schema"],
+        ["doctor", "virtual-rse4"],
+        ["model", "explore", "--release", "2.3.1"],
+    ],
+)
+def test_output_that_does_not_fit_is_no_finding(arguments: list[str]) -> None:
+    """A full disk is one clear error, of status 2."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hil.cli", *arguments],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "hil: standard output: No space left on device\n"

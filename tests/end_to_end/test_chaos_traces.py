@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.chaos_traces import left
 
+CHILD = [sys.executable, "-c", "print(flush=True); input()"]
 MARK = "RSE_HIL_TRACES=1"
 
 
@@ -60,8 +61,11 @@ def test_locks_sockets_ports_and_processes_are_traces(
         locked.open() as held,
         socket.socket() as listener,
         socket.socket(socket.AF_UNIX) as unix,
-        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment),
+        subprocess.Popen(
+            CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        ) as child,
     ):
+        child.stdout.read(1)  # it has begun
         fcntl.flock(held, fcntl.LOCK_EX)
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -101,3 +101,11 @@ def test_a_service_that_ends_at_once_is_noticed(lab: Lab) -> None:
     run = lab.run(lab.board(text))
     assert run.record["verdict"] == "error"
     assert "service aux ended with status 1" in run.record["reasons"][0]
+
+
+def test_a_checkout_that_cannot_be_written_is_no_failure(lab: Lab) -> None:
+    """Pytest cannot keep its cache there, which says nothing of the board."""
+    board = "virtual-fvp-rdv3-cfg2"
+    run = lab.run(board, "-k", "test_stages", "-o", "cache_dir=/proc/nowhere")
+    assert run.status == 0, run.output
+    assert run.recorded.verdict == "pass"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hil.report.provenance import git_state
+from hil.report.provenance import git_state, refusal_of_git
 
 
 @pytest.fixture
@@ -47,3 +47,13 @@ def test_a_source_that_was_altered_is_a_change(checkout: Path) -> None:
 def test_no_checkout_has_no_commit(tmp_path: Path) -> None:
     """Testcases may lie anywhere."""
     assert git_state(tmp_path / "none") is None
+
+
+def test_what_git_refuses_is_told(checkout: Path) -> None:
+    """A record without a commit says why, where there is a checkout at all."""
+    assert refusal_of_git(checkout) is None
+    (checkout / "sub").mkdir()
+    assert refusal_of_git(checkout / "sub") is None
+    (checkout / ".git" / "HEAD").unlink()
+    assert "not a git repository" in str(refusal_of_git(checkout / "sub"))
+    assert git_state(checkout) is None

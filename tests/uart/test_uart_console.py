@@ -27,6 +27,8 @@ from hil.uart.waker import Waker
 if TYPE_CHECKING:
     from conftest import Uart
 
+NewTranscript = Callable[[str], Transcript]
+
 
 @pytest.fixture
 def console(capture: Capture, uart: Uart, transcript: Transcript) -> Console:
@@ -156,6 +158,56 @@ def test_paced_sending(capture: Capture, uart: Uart, transcript: Transcript) -> 
     console.send("abcd")
     assert time.monotonic() - began >= 0.08
     assert uart.hear(4) == b"abcd"
+
+
+def test_before_an_end_that_nobody_waited_for(tmp_path: Path) -> None:
+    """Behind an EOF that is raised, `before` and `after` are what pexpect gives."""
+    path = tmp_path / "uart.log"
+    path.write_bytes(b"[INF] BL2\r\npanic reason\r\n")
+    console = Console(Recording(path))
+    theirs = pexpect.spawn("cat", [str(path)], echo=False)
+    for each in (console, theirs):
+        with pytest.raises(pexpect.EOF):
+            each.expect("NS image", timeout=10)
+    assert console.before.replace(b"\r\r", b"\r") == path.read_bytes()
+    assert theirs.before.replace(b"\r\r", b"\r") == path.read_bytes()
+    assert console.after is theirs.after is pexpect.EOF
+
+
+@pytest.mark.parametrize("size", [1000, 100_000, 200_000])
+def test_read_gives_what_comes_next(new_transcript: NewTranscript, size: int) -> None:
+    """`read(n)` gives the next n bytes, however many, and the rest at the end of the output."""
+    data = b"".join(b"%07d\n" % number for number in range(20_000))
+    transcript = new_transcript("rse0")
+    transcript.live = True
+    console = Console(transcript, timeout=10)
+
+    def speak() -> None:
+        for at in range(0, len(data), 4096):
+            transcript.append(data[at : at + 4096])
+        transcript.live = False
+
+    device = threading.Thread(target=speak)
+    device.start()
+    assert console.read(size) == data[:size]
+    device.join()
+    assert console.position == min(size, len(data))
+    assert console.read(len(data)) == data[size:]
+    assert console.read(1) == b""
+
+
+def test_read_that_times_out_keeps_what_came(new_transcript: NewTranscript) -> None:
+    """What was not enough for one `read` is there for the next."""
+    transcript = new_transcript("rse0")
+    transcript.live = True
+    console = Console(transcript, timeout=0.05)
+    transcript.append(b"half")
+    with pytest.raises(pexpect.TIMEOUT):
+        console.read(8)
+    assert (console.before, console.after) == (b"half", pexpect.TIMEOUT)
+    transcript.append(b"full")
+    assert console.read(8) == b"halffull"
+    assert console.after == b"halffull"
 
 
 def test_seek(console: Console, uart: Uart) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hil.errors import DeviceError, UsageError
+from hil.uart.time_index import RECORD
 from hil.uart.transcript import Recording, Transcript, index_path
 
 
@@ -124,6 +125,33 @@ def test_foreign_index_gives_no_times(tmp_path: Path) -> None:
     assert reader.time_at(0) is None
     assert not reader.timed
     reader.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda whole: whole, None),
+        (lambda whole: whole + b"half", None),
+        (lambda _whole: b"", "missing, or no index"),
+        (lambda _whole: bytes(64), "missing, or no index"),
+        (lambda whole: whole[:32], "empty"),
+        (lambda whole: whole + bytes(16), "damaged: its times run backwards"),
+        (lambda whole: whole + whole[32:48], "damaged: its times run backwards"),
+        (lambda whole: whole + RECORD.pack(1 << 62, 0), "damaged: its offsets run backwards"),
+        (lambda whole: whole + RECORD.pack(1 << 62, 1 << 40), "of a longer log"),
+    ],
+)
+def test_times_that_cannot_be_those_of_a_log(
+    transcript: Transcript, change: Callable[[bytes], bytes], fault: str | None
+) -> None:
+    """An index that is empty, foreign or out of order is told from a sound one."""
+    for number in range(40_000):
+        transcript.append(b"x", number)
+    index = index_path(transcript.path)
+    index.write_bytes(change(index.read_bytes()))
+    recording = Recording(transcript.path)
+    assert recording.fault_of_times == fault
+    recording.close()
 
 
 def test_full_disk_is_remembered(transcript: Transcript) -> None:

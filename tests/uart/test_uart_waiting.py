@@ -12,6 +12,7 @@ import pytest
 
 from hil.errors import DeviceError
 from hil.uart.follower import BootFollower
+from hil.uart.guard import Guard
 from hil.uart.report_lines import VhukReport
 from hil.uart.transcript import Transcript
 from hil.uart.waiting import wait_stages
@@ -45,6 +46,24 @@ def say(follower: BootFollower, *pieces: bytes, at: float | None = None) -> None
 
 def later(action: Callable[[], object], seconds: float = 0.05) -> None:
     threading.Timer(seconds, action).start()
+
+
+def test_a_fatal_line_behind_the_last_stage_fails_who_said_it(
+    new_transcript: NewTranscript,
+) -> None:
+    """Also an RSE that had reached every stage has not booted, if it said what none may ever say."""
+    guard, followers = Guard(["panic"]), {}
+    for rse in range(2):
+        transcript = new_transcript(f"rse{rse}")
+        transcript.live = True
+        guard.add(transcript)
+        followers[rse] = BootFollower(transcript, rse=rse)
+        say(followers[rse], BL1_1, BL1_2)
+    say(followers[1], b"panic\r\n")
+    results = wait_stages(followers, {"BL1_1": 5, "BL1_2": 5}, guard=guard)
+    assert results[0].ok
+    assert (results[1].reason, results[1].failed_stage) == ("halt", "BL1_2")
+    assert results[1].detail == "fail-fast pattern 'panic': panic, after BL1_2 was reached"
 
 
 def test_follower_sees_a_boot_grow(follower: BootFollower) -> None:
