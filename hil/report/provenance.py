@@ -13,8 +13,9 @@ from typing import Any
 #: Packages whose versions decide how a run behaves.
 PACKAGES = ("pytest", "pyocd", "pyserial", "pexpect", "imgtool", "junitparser", "cryptography")
 
-#: What pytest and the bench are told by.
-_SOURCES = ("*.py", "*.yaml", "*.yml", "*.toml", "*.ini", "*.cfg")
+#: Where pytest and the bench look for what they are told by.
+_SOURCES: tuple[str, ...] = ("testcases", "tests", "fixtures", "hil", "boards")
+_SOURCES += tuple(f":(glob)*.{suffix}" for suffix in ("py", "toml", "ini", "cfg"))
 
 
 def provenance(root: Path, boards: Path, harness: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,6 +125,8 @@ class RecordedRun:
         """The tests, with the one in which the run ended as one that broke."""
         if not self.under_way or self.verdict == "running":
             return self.tests
+        if any(test.id == self.under_way for test in self.tests):
+            return self.tests  # it has its result: the run ended while it was torn down
         told = f"the run was {self.verdict} in this test"
         end = Attempt(
             1, Status.ERROR, "harness", started=self.finished or "", message=told, text=told
@@ -133,7 +135,7 @@ class RecordedRun:
         ended = RecordedTest(
             self.under_way, False, int(rse[1]) if rse else None, (), (), (), (), (end,)
         )
-        return (*(test for test in self.tests if test.id != ended.id), ended)
+        return (*self.tests, ended)
 
     @property
     def junit(self) -> Path:

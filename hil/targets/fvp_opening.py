@@ -92,6 +92,7 @@ def open_files(
         lambda: bool(run.announced) or said(), seconds or _SETTLE_SECONDS, look=_LOOK_SECONDS
     )
     if (status := run.status()) is not None:
+        run.process.hear_out()
         if said() and run.ending.by_firmware(status):
             return  # it did its work in no time: whether well is judged by what it said
         raise run.failure("")

@@ -68,6 +68,9 @@ class ModelProcess:
         self._watcher: subprocess.Popen[bytes] | None = None
         self._failure: OSError | None = None
         self._closing = False
+        #: Set once all is over: no output comes any more; and whether somebody waited for that in vain.
+        self._silent = threading.Event()
+        self._waited = False
         # The kernel ties the leash to the thread that forks, so this thread lives with the model.
         self._thread = threading.Thread(target=self._live, name="fvp output", daemon=True)
         self._thread.start()
@@ -112,10 +115,14 @@ class ModelProcess:
                     break
                 self._changed.wait(min(left, look))
         if self.status() is not None:
-            # What it said last explains its end.
-            self._thread.join(_LAST_WORDS_SECONDS)
+            self.hear_out()
         with self._changed:
             return condition()
+
+    def hear_out(self) -> None:
+        """Take what it said last, which explains its end; somebody else may hold its terminal open."""
+        if not self._waited:
+            self._waited = not self._silent.wait(_LAST_WORDS_SECONDS)
 
     @property
     def lines(self) -> list[str]:
@@ -218,6 +225,7 @@ class ModelProcess:
         with self._changed:
             self._changed.notify_all()
         self._on_end()
+        self._silent.set()
 
     def _read(self, master: int) -> bytes:
         """Next piece of output; empty when there will be none."""

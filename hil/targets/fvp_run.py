@@ -78,6 +78,7 @@ class ModelRun:
         status = self.status()
         if status is None:
             return None
+        self.process.hear_out()
         lines = self.process.lines
         told, todo = self.ending.obituary(status, lines), self.ending.hint(lines)
         sentence = f"the model {told} ({todo})" if todo else f"the model {told}"
@@ -85,8 +86,10 @@ class ModelRun:
 
     def failure(self, missing: str) -> DeviceError:
         """Why it did not start: its end, or what is missing although it runs."""
-        operation, lines, status = "start the model", self.process.lines, self.status()
+        operation, status = "start the model", self.status()
         if status is not None:
+            self.process.hear_out()
+            lines = self.process.lines
             message = f"the model {self.ending.obituary(status, lines)}"
             return DeviceError(message, operation=operation, hint=self.ending.hint(lines))
         return DeviceError(

@@ -186,3 +186,8 @@ def test_a_test_that_killed_the_run_is_newly_failing(tmp_path: Path) -> None:
     found = compare_tests(Side((good,)), Side((read_record(killed),)))
     changes = {one.test: one.change for one in found}
     assert changes == {"t::a": Change.SAME, "t::b": Change.NEWLY_FAILING, "t::c": Change.GONE}
+    # One that was being torn down has its result already.
+    torn = write_run(tmp_path / "c", 0, {"t::a": "PASS", "t::b": "PASS"}, verdict="interrupted")
+    (torn / "events.jsonl").write_text('{"kind": "test begins", "id": "t::b"}\n')
+    found = compare_tests(Side((good,)), Side((read_record(torn),)))
+    assert {one.test: one.change for one in found}["t::b"] is Change.SAME

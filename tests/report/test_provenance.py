@@ -27,13 +27,17 @@ def test_a_commit_is_its_own(checkout: Path) -> None:
     (checkout / "runs").mkdir()
     (checkout / "runs" / "x.py").touch()
     (checkout / "notes.txt").touch()
+    (checkout / "venv" / "lib").mkdir(parents=True)
+    (checkout / "venv" / "lib" / "conftest.py").touch()
     assert "+changes" not in str(git_state(checkout))
 
 
-@pytest.mark.parametrize("name", ["conftest.py", "sub/test_b.py", "pytest.ini", "board.yaml"])
+@pytest.mark.parametrize(
+    "name", ["conftest.py", "testcases/a/test_b.py", "pytest.ini", "boards/b.yaml"]
+)
 def test_a_source_that_nobody_added_is_a_change(checkout: Path, name: str) -> None:
     """Pytest takes it all the same."""
-    (checkout / name).parent.mkdir(exist_ok=True)
+    (checkout / name).parent.mkdir(parents=True, exist_ok=True)
     (checkout / name).touch()
     assert str(git_state(checkout)).endswith("+changes")
 

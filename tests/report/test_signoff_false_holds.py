@@ -107,6 +107,10 @@ def test_a_failure_counts_whatever_images_were_seen(tmp_path: Path) -> None:
     passed = junit(tmp_path / "c.xml", run="c", started="2026-11-21T11:30:00Z", seen=False)
     assert judged(tmp_path, POLICY, good, passed).holds
     assert holds(judged(tmp_path, POLICY, passed)) == "missing"
+    skipped = [Case(case.id, "SKIP") for case in BOTH]
+    later = "2026-11-21T11:00:00Z"
+    nothing = junit(tmp_path / "d.xml", skipped, run="d", started=later, seen=False)
+    assert judged(tmp_path, POLICY, good, nothing).holds
 
 
 def test_a_second_attempt_whose_first_is_lost_is_flaky(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,24 @@ def test_output_of_both_streams_is_kept_line_by_line(tmp_path: Path):
     assert process.end(QUICK) == "exit"
     assert (tmp_path / "model.log").read_bytes() == b"tty\nerr\nlast"
     assert process.status() == 3
+
+
+def test_what_it_said_last_is_heard_before_its_end_is_told(tmp_path: Path):
+    """Its status is known before its output was read: the reason may still be on its way."""
+    heard: list[str] = []
+
+    def slowly(text: str) -> None:
+        time.sleep(0.2)
+        heard.append(text)
+
+    program = script(tmp_path / "FVP", "echo 'Simulated time has been exceeded.'\n")
+    process = ModelProcess(
+        [str(program)], cwd=tmp_path, env={}, log=tmp_path / "model.log", on_text=slowly
+    )
+    until(lambda: process.status() == 0, "end")
+    process.hear_out()
+    assert heard
+    process.end(QUICK)
 
 
 def test_a_full_disk_does_not_keep_the_output_from_being_read(tmp_path: Path):

@@ -16,6 +16,8 @@ from hil.report.signoff.waiving import Waivers
 
 #: Nothing is known of the product: the lab broke, or the test chose not to look.
 _UNKNOWN = frozenset({Status.MISS, Status.SKIP})
+#: What proves nothing of images that nobody saw, nor speaks against the product.
+_NOTHING_UNSEEN = frozenset({Status.PASS, Status.FLAKY, *_UNKNOWN})
 #: Clocks of hosts differ; what is dated beyond this has no date.
 _AHEAD = timedelta(hours=1)
 
@@ -66,8 +68,11 @@ def judge_test(executions: Sequence[Execution], rules: Rules) -> TestJudgement:
         rules: What is asked of it.
     """
     name = executions[0].shown
-    # A pass proves nothing of images that nobody saw; what speaks against the product stands.
-    seen = [e for e in executions if e.source.seen or not e.passed or not rules.want.target.device]
+    seen = [
+        e
+        for e in executions
+        if e.source.seen or e.status not in _NOTHING_UNSEEN or not rules.want.target.device
+    ]
     if not any(e.source.seen for e in seen) and rules.want.target.device:
         why = f"the images were not seen on the device in {executions[0].source.name}"
         return TestJudgement(name, Holds.MISSING, why, tuple(executions[:1]), clean=False)
