@@ -3,6 +3,7 @@
 
     HilError
     ├── UsageError      a board file, an option or an argument is wrong; the user mends it
+    │   └── UnsetVariableError  an environment variable that a board file needs
     ├── DeviceError     a probe, board, FVP or UART failed; the lab mends it
     │   └── NoDeviceError   a recording was asked for what only a device can do
     ├── ImageError      an image or message is malformed; whoever built it mends it
@@ -34,6 +35,19 @@ class UsageError(HilError):
     def __init__(self, message: str, *, where: str | None = None) -> None:
         self.where = where
         super().__init__(f"{where}: {message}" if where else message)
+
+
+class UnsetVariableError(UsageError):
+    """Raised when a board file names an environment variable that is not set.
+
+    Args:
+        variable: Its name.
+        what: The text that needs it, as the board file calls it.
+    """
+
+    def __init__(self, variable: str, *, what: str) -> None:
+        self.variable = variable
+        super().__init__(f"{what}: environment variable {variable} is not set")
 
 
 class DeviceError(HilError):

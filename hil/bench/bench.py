@@ -25,7 +25,6 @@ from hil.bench.services import Services
 from hil.bench.targets import console_endpoints, make_launcher
 from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
-from hil.targets.fvp_settings import FvpSettings
 from hil.targets.launcher import Launcher
 from hil.targets.load import FlashPolicy, LoadPlan, LoadReport, Progress
 from hil.targets.recovery import Lab
@@ -274,7 +273,7 @@ class Bench:
             let_go(armed)
         except OSError as error:
             raise _of_host(error, how) from error
-        fresh = isinstance(self.board.launcher, FvpSettings)  # a model that was not there before
+        fresh = "new-device" in self.launcher.capabilities
         started = let_go_at(self.transcripts, offsets) if fresh else time.monotonic()
         self.boot_offsets = {rse: offsets.get(rse, 0) for rse in self.transcripts}
         # Whoever reads the transcripts later knows by this that these resets were asked for.

@@ -10,7 +10,7 @@ import hashlib
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, model_validator
 
@@ -163,6 +163,12 @@ class Fingerprint(Strict):
 Launcher = Annotated[
     PyocdSettings | FvpSettings | MpsSettings | QemuSettings, Field(discriminator="kind")
 ]
+
+#: What `launcher.kind` can be.
+LAUNCHER_KINDS: tuple[str, ...] = tuple(
+    get_args(settings.model_fields["kind"].annotation)[0]
+    for settings in get_args(get_args(Launcher)[0])
+)
 
 #: An FVP's terminal buffers input without flow control: a hundred characters a second arrive.
 FVP_PACE = 0.01

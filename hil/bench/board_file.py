@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from hil.bench.board import Board
+from hil.bench.board import LAUNCHER_KINDS, Board
 from hil.bench.yaml_source import KeyPath, Source, read_yaml
 from hil.errors import UsageError
 
@@ -241,7 +241,7 @@ def _message(details: ErrorDetails, path: KeyPath, data: Any) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "union_tag_not_found":
-        return "kind: is missing; expected one of 'pyocd', 'fvp', 'mps', 'qemu'"
+        return f"kind: is missing; expected one of {', '.join(map(repr, LAUNCHER_KINDS))}"
     if kind in {"model_type", "model_attributes_type", "dict_type"}:
         return f"expected `key: value` lines, got {type(details['input']).__name__}"
     if kind == "union_tag_invalid":

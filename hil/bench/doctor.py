@@ -26,7 +26,7 @@ from hil.bench.power import SerialLine
 from hil.bench.resources import resources
 from hil.bench.services import service_programs
 from hil.bench.targets import preflight_launcher
-from hil.errors import DeviceError, HilError
+from hil.errors import DeviceError, HilError, UnsetVariableError
 from hil.images.image_spec import ImageSpec, PackedImage
 from hil.targets.process import find_program
 
@@ -91,10 +91,11 @@ def examine_board(file: BoardFile) -> list[Finding]:
     except DeviceError as error:
         what = error.operation or "launcher"
         findings.append(Finding(what, str(error), error.hint or "see the message"))
-    except HilError as error:
-        unset = re.search(r"environment variable (\w+) is not set", str(error))
-        mend = f"export {unset[1]}=... (see the board file)" if unset else "mend the board file"
+    except UnsetVariableError as error:
+        mend = f"export {error.variable}=... (see the board file)"
         findings.append(Finding("launcher", str(error), mend))
+    except HilError as error:
+        findings.append(Finding("launcher", str(error), "mend the board file"))
     return findings
 
 

@@ -44,9 +44,6 @@ def tell_loaded(journal: Journal, report: LoadReport) -> None:
             }
             for loaded in report.images
         ],
-        given=[
-            {"name": file.name, "rse": file.rse, "parameter": file.parameter, "sha256": file.sha256}
-            for file in report.given
-        ],
+        given=[file.told() for file in report.given],
         boards=[asdict(board) | {"bytes_per_second": round(board.rate)} for board in report.boards],
     )

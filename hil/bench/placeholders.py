@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from hil.errors import UsageError
+from hil.errors import UnsetVariableError, UsageError
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.-]*)\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
@@ -43,7 +43,7 @@ def expand(text: str, values: Mapping[str, str], *, where: str) -> str:
 
     def variable(match: re.Match[str]) -> str:
         if (value := os.environ.get(match[1])) is None:
-            raise UsageError(f"{where}: environment variable {match[1]} is not set")
+            raise UnsetVariableError(match[1], what=where)
         return value
 
     def placeholder(match: re.Match[str]) -> str:

@@ -26,34 +26,29 @@ _WORD = 0xFFFFFFFF
 _MOST_ERRORS = 0x1000
 
 
-#: First number, prefix of the names, names in order; what both generations have, then each.
+#: First number, prefix of the names, names in order in 2.2 and from 2.3 on; "" where there are none.
 _SERIES = (
-    (0x10000000, "UART_CMSDK_ERR", tables.UART_CMSDK),
-    (0x30000000, "LCM_ERROR", tables.LCM),
-    (0x50000000, "MHU_V_2_X_ERR", tables.MHU_V2),
-    (0x60000000, "MHU_V_3_X_ERR", tables.MHU_V3),
-    (0xB0000000, "CC3XX_ERR", tables.CC3XX),
-)
-_SERIES_2_2 = (
-    *_SERIES,
-    (0x20000000, "KMU_ERROR", tables.KMU_2_2),
-    (0x70000000, "MHU_ERR", tables.MHU_2_2),
-    (0x80000000, "ATU", tables.ATU_2_2),
-    (0x90000000, "INTEGRITY_CHECKER_ERROR", tables.INTEGRITY_CHECKER_2_2),
-)
-_SERIES_2_3 = (
-    *_SERIES,
-    (0x20000000, "KMU_ERROR", tables.KMU_2_3),
-    (0x70000000, "MHU_ERR", tables.MHU_2_3),
-    (0x80000000, "ATU", tables.ATU_2_3),
-    (0x90000000, "INTEGRITY_CHECKER_ERROR", tables.INTEGRITY_CHECKER_2_3),
-    (0xA0000000, "DCSU_ERROR", tables.DCSU),
-    (0xA000000A + 4, "DCSU_TX_MSG_RESP", tables.DCSU_RESPONSES),
-    (0xC0000000, "SAM_ERROR", tables.SAM),
-    (0xD0000000, "CFI_ERR", tables.CFI),
-    (0xE0000000, "UART_PL011_ERR", tables.UART_PL011),
-    (1, "SFCP_ERROR", tables.SFCP),
-    (1 + len(tables.SFCP.split()), "SFCP_HAL_ERROR", tables.SFCP_HAL),
+    (0x10000000, "UART_CMSDK_ERR", tables.UART_CMSDK, tables.UART_CMSDK),
+    (0x20000000, "KMU_ERROR", tables.KMU_2_2, tables.KMU_2_3),
+    (0x30000000, "LCM_ERROR", tables.LCM, tables.LCM),
+    (0x50000000, "MHU_V_2_X_ERR", tables.MHU_V2, tables.MHU_V2),
+    (0x60000000, "MHU_V_3_X_ERR", tables.MHU_V3, tables.MHU_V3),
+    (0x70000000, "MHU_ERR", tables.MHU_2_2, tables.MHU_2_3),
+    (0x80000000, "ATU", tables.ATU_2_2, tables.ATU_2_3),
+    (
+        0x90000000,
+        "INTEGRITY_CHECKER_ERROR",
+        tables.INTEGRITY_CHECKER_2_2,
+        tables.INTEGRITY_CHECKER_2_3,
+    ),
+    (0xA0000000, "DCSU_ERROR", "", tables.DCSU),
+    (0xA000000A + 4, "DCSU_TX_MSG_RESP", "", tables.DCSU_RESPONSES),
+    (0xB0000000, "CC3XX_ERR", tables.CC3XX, tables.CC3XX),
+    (0xC0000000, "SAM_ERROR", "", tables.SAM),
+    (0xD0000000, "CFI_ERR", "", tables.CFI),
+    (0xE0000000, "UART_PL011_ERR", "", tables.UART_PL011),
+    (1, "SFCP_ERROR", "", tables.SFCP),
+    (1 + len(tables.SFCP.split()), "SFCP_HAL_ERROR", "", tables.SFCP_HAL),
 )
 
 
@@ -152,6 +147,6 @@ def _numbers(*, late: bool) -> dict[str, int]:
             low = values.split("/")[late]
             if low != "-":
                 numbers[f"TFM_PLAT_ERR_{name}"] = _PLATFORM + int(low, 16)
-    for base, prefix, text in _SERIES_2_3 if late else _SERIES_2_2:
-        numbers |= {f"{prefix}_{name}": base + i for i, name in enumerate(text.split())}
+    for base, prefix, *texts in _SERIES:
+        numbers |= {f"{prefix}_{name}": base + i for i, name in enumerate(texts[late].split())}
     return numbers | {name: number & _WORD for number, name in tables.PSA.items()}

@@ -64,12 +64,25 @@ def refusal_of_git(folder: Path) -> str | None:
     """Return why git tells nothing of a folder that is a checkout; None if it does, or it is none."""
     if not any((place / ".git").exists() for place in (folder, *folder.parents)):
         return None
+    told = _ask(folder, "rev-parse", "HEAD")
+    if isinstance(told, str):
+        return told
+    return None if told.returncode == 0 else (told.stderr.strip() or "git failed").splitlines()[0]
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    told = _ask(folder, *words)
+    return None if isinstance(told, str) else told.stdout.strip() or None
+
+
+def _ask(folder: Path, *words: str) -> subprocess.CompletedProcess[str] | str:
+    """Return what git answered in a folder, or why it could not be asked."""
     git = shutil.which("git")
     if git is None:
         return "git is not installed"
     try:
-        asked = subprocess.run(
-            [git, "-C", str(folder), "rev-parse", "HEAD"],
+        return subprocess.run(
+            [git, "-C", str(folder), *words],
             capture_output=True,
             text=True,
             timeout=10,
@@ -77,21 +90,3 @@ def refusal_of_git(folder: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"git: {type(error).__name__}"
-    return None if asked.returncode == 0 else (asked.stderr.strip() or "git failed").splitlines()[0]
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    git = shutil.which("git")
-    if git is None:
-        return None
-    try:
-        told = subprocess.run(
-            [git, "-C", str(folder), *words],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return told.stdout.strip() or None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from hil.report.record_values import (
 )
 from hil.report.recorded_boots import RecordedBoot, RecordedStage, read_boots
 from hil.report.result_lines import gather
-from hil.report.results import GOOD, LADDER, Attempt, RecordedTest, Status
+from hil.report.results import GOOD, LADDER, Attempt, RecordedTest, Status, broken_test
 from hil.report.run_record import Verdict
 
 __all__ = [
@@ -128,14 +128,9 @@ class RecordedRun:
         if any(test.id == self.under_way for test in self.tests):
             return self.tests  # it has its result: the run ended while it was torn down
         told = f"the run was {self.verdict} in this test"
-        end = Attempt(
-            1, Status.ERROR, "harness", started=self.finished or "", message=told, text=told
-        )
         rse = _RSE.search(self.under_way)
-        ended = RecordedTest(
-            self.under_way, False, int(rse[1]) if rse else None, (), (), (), (), (end,)
-        )
-        return (*self.tests, ended)
+        ended = broken_test(self.under_way, told, when=self.finished or "")
+        return (*self.tests, replace(ended, rse=int(rse[1]) if rse else None))
 
     @property
     def junit(self) -> Path:

@@ -114,3 +114,9 @@ class RecordedTest:
     def seconds(self) -> float:
         """What all attempts took."""
         return sum(attempt.seconds for attempt in self.attempts)
+
+
+def broken_test(name: str, told: str, when: str = "") -> RecordedTest:
+    """Return a test that has no result of its own, as one that broke."""
+    ended = Attempt(1, Status.ERROR, "harness", started=when, message=told, text=told)
+    return RecordedTest(name, False, None, (), (), (), (), (ended,))

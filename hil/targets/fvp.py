@@ -44,7 +44,7 @@ class FvpLauncher:
         tell: Takes events for the record: `fvp` with each start, `fvp end`, `fvp note`.
     """
 
-    capabilities: frozenset[str] = frozenset({"load", "reset"})
+    capabilities: frozenset[str] = frozenset({"load", "reset", "new-device"})
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ from pathlib import Path
 from hil.errors import UsageError
 from hil.targets.fvp_parameters import ModelParameters
 
-_ON = {"1", "true"}
 _FRESH = "launcher.writable_images, which gives each run a copy"
 _KEPT = (
     "launcher.nvm.images, which gives each run a copy and, with nvm.keep, keeps what was written"
@@ -33,8 +32,7 @@ def check_originals(given: Mapping[str, str], model: ModelParameters, *, state: 
             continue
 
         def on(switch: str, instance: str = instance) -> bool:
-            full = f"{instance}.{switch}"
-            return given.get(full, model.default(full)).lower() in _ON
+            return model.is_on(f"{instance}.{switch}", given)
 
         if leaf == "fnameWrite":
             place = _FRESH

@@ -76,6 +76,10 @@ class ModelParameters:
         """Return what a parameter has unless it is set; "" for one that is not there."""
         return self.values.get(name, self.values.get(f"{self._top}{name}", ""))
 
+    def is_on(self, name: str, given: Mapping[str, str]) -> bool:
+        """Return whether a switch is on: as it is given, else by default."""
+        return given.get(name, self.default(name)).lower() in {"1", "true"}
+
     def near(self, name: str) -> str | None:
         """Return the parameter that was probably meant by one that is not there, None for none.
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hil.errors import DeviceError, UsageError
+from hil.errors import DeviceError, UnsetVariableError, UsageError
 from hil.targets.fvp_parameters import ModelParameters
 from hil.targets.fvp_settings import FvpSettings
 from hil.targets.fvp_spawn import leash
@@ -79,7 +79,7 @@ def with_environment(text: str, *, where: str) -> str:
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
         if found is None:
-            raise UsageError(f"{where}: environment variable {match[1]} is not set")
+            raise UnsetVariableError(match[1], what=where)
         return found
 
     return _VARIABLE.sub(value, text)

@@ -73,8 +73,7 @@ class Start:
         """Whether the model has a terminal that it tells of."""
         known = self.model.parameters
         given = fvp_command.board_parameters(self.settings, self.names, known)
-        quiet = [f"{terminal}.quiet" for terminal in known.terminals()]
-        return any(given.get(n, known.default(n)).lower() not in {"1", "true"} for n in quiet)
+        return not all(known.is_on(f"{each}.quiet", given) for each in known.terminals())
 
     def invocation(
         self,

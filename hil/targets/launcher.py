@@ -23,7 +23,8 @@ ResetKind = Literal["system", "nreset"]
 class Launcher(Protocol):
     """Drives all RSEs of one system; every failure is a DeviceError."""
 
-    #: What it can do: "load", "reset", "reset-one", "hold", "read-back", ...
+    #: What it can do: "load", "reset", "reset-one", "hold", "read-back"; "new-device": each start makes
+    #: devices that said nothing before, so that their first byte is not older than the release.
     capabilities: frozenset[str]
 
     def load(self, plan: LoadPlan) -> LoadReport:

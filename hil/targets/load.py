@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -99,6 +99,12 @@ class GivenFile:
     parameter: str
     #: Hex digest of the whole file.
     sha256: str
+
+    def told(self) -> dict[str, str | int | None]:
+        """The same as plain data for a record, without the path."""
+        told = asdict(self)
+        del told["path"]
+        return told
 
 
 @dataclass(frozen=True)

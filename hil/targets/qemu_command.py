@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from hil.errors import DeviceError, UsageError
+from hil.errors import DeviceError, UnsetVariableError
 from hil.images.delivery import loader_device, loader_value, written_once
 from hil.images.placement import PlacedImage
 from hil.targets.process import find_program
@@ -108,7 +108,7 @@ def filled(text: str, base: Path, where: str) -> str:
 
     def value(match: re.Match[str]) -> str:
         if (found := os.environ.get(match[1])) is None:
-            raise UsageError(f"{where}: environment variable {match[1]} is not set")
+            raise UnsetVariableError(match[1], what=where)
         return found
 
     return _VARIABLE.sub(value, text).replace("{board}", str(base))

@@ -50,6 +50,12 @@ class _Feed:
     reopen: Callable[[], Source] | None = None
     reopen_for: float = 0.0
 
+    def settle(self, error: Exception | None = None) -> None:
+        """Tell who waits that all was sent, or why nothing more will be."""
+        for done in self.sent:
+            done.done(error)
+        self.sent.clear()
+
 
 class Capture:
     """Drains UARTs into transcripts until it is closed.
@@ -275,9 +281,7 @@ class Capture:
             del feed.outbox[:taken]
         self._watch_outbox(feed)
         if not feed.outbox:
-            for done in feed.sent:
-                done.done()
-            feed.sent.clear()
+            feed.settle()
         return taken
 
     def _refuse(self, feed: _Feed, error: OSError) -> None:
@@ -285,9 +289,7 @@ class Capture:
         text = f"{feed.source.name}: takes no input: {error.strerror or error}"
         self._report(feed, "error", text)
         feed.outbox.clear()
-        for done in feed.sent:
-            done.done(DeviceError(f"{feed.transcript.name}: {text}", operation="send"))
-        feed.sent.clear()
+        feed.settle(DeviceError(f"{feed.transcript.name}: {text}", operation="send"))
 
     def _watch_outbox(self, feed: _Feed) -> None:
         """Be told when the rest of the outbox fits, and only as long as there is one."""
@@ -367,9 +369,7 @@ class Capture:
         if feed.transcript.lost:
             text += f"; {feed.transcript.lost} bytes were not stored"
         self._report(feed, kind, text)
-        error = DeviceError(f"{feed.transcript.name}: {text}", operation="send")
-        for done in feed.sent:
-            done.done(error)
+        feed.settle(DeviceError(f"{feed.transcript.name}: {text}", operation="send"))
         if reopen and feed.reopen is not None and feed.reopen_for > 0:
             self._report(feed, "reopening", f"{feed.source.name}: for {feed.reopen_for:g} s")
             self._reopenings[feed.transcript] = Reopening(

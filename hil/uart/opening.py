@@ -47,9 +47,7 @@ def open_source(kind: str, address: str, baud: int = 115200) -> Source:
     try:
         return opener(address, baud)
     except OSError as error:  # of this process, before the device was asked: no more descriptors
-        number = error.errno or 0
-        what, hint = _SERIAL_ERRORS.get(number, (str(error.strerror or error), None))
-        raise DeviceError(f"{address}: {what}", operation="open console", hint=hint) from error
+        raise _open_error(address, error.errno, str(error.strerror or error)) from error
 
 
 def comes_back(kind: str, address: str) -> bool:
@@ -100,10 +98,17 @@ def _serial_error(address: str, error: OSError | termios.error) -> DeviceError:
     number = error.errno if isinstance(error, OSError) else error.args[0]
     if number is None and "lock" in str(error):
         number = errno.EBUSY
-    what, hint = _SERIAL_ERRORS.get(
-        number or 0, (str(error), "check the cable and that it is a serial device")
+    return _open_error(
+        address, number, str(error), "check the cable and that it is a serial device"
     )
-    return DeviceError(f"{address}: {what}", operation="open console", hint=hint)
+
+
+def _open_error(
+    address: str, number: int | None, text: str, hint: str | None = None
+) -> DeviceError:
+    """Return what an errno means when a console is opened, `text` and `hint` for an unknown one."""
+    what, todo = _OPEN_ERRORS.get(number or 0, (text, hint))
+    return DeviceError(f"{address}: {what}", operation="open console", hint=todo)
 
 
 _BUSY = (
@@ -115,7 +120,7 @@ _TOO_MANY = (
     "raise its limit (`ulimit -n`), or end what else holds files open",
 )
 #: errno of an open: what it means for a serial device, what to do.
-_SERIAL_ERRORS: dict[int, tuple[str, str]] = {
+_OPEN_ERRORS: dict[int, tuple[str, str]] = {
     errno.ENOENT: (
         "no such device",
         "plug the adapter in; prefer the stable name under /dev/serial/by-id",

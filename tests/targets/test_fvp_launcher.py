@@ -347,7 +347,7 @@ def test_start_and_stop_may_be_called_twice(tmp_path: Path):
 def test_what_a_model_cannot_do_is_said_beforehand(tmp_path: Path):
     """One RSE alone cannot be reset, held or released."""
     fvp = launcher(tmp_path)
-    assert fvp.capabilities == {"load", "reset"}
+    assert fvp.capabilities == {"load", "reset", "new-device"}
     with pytest.raises(DeviceError, match="cannot reset one RSE alone"):
         fvp.reset(1)
     with pytest.raises(DeviceError, match="never started"):

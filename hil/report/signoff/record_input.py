@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hil.report.recorded import RecordedRun, read_record
-from hil.report.results import CLASSES, Attempt, RecordedTest, Status
+from hil.report.results import CLASSES, RecordedTest, Status, broken_test
 from hil.report.run_record import Verdict
 from hil.report.signoff.dating import time_of
 from hil.report.signoff.evidence import (
@@ -93,27 +93,24 @@ def _besides(run: RecordedRun) -> Iterator[RecordedTest]:
     if run.under_way:
         # Whatever the verdict: interrupted in good order, or "running" to this day for all one can see.
         told = f"the run was {run.verdict} in this test"
-        yield _broken(run.under_way, told, when=run.finished or "")
+        yield broken_test(run.under_way, told, when=run.finished or "")
     here = [test for test in run.tests if not test.on_target]
     found = {str(status): n for status, n in Counter(test.status for test in here).items()}
     counted = run.values.get("tests")
     if isinstance(counted, dict) and counted != found:
         told = ", ".join(f"{n} {status}" for status, n in counted.items())
         have = ", ".join(f"{n} {status}" for status, n in found.items())
-        yield _broken(
+        yield broken_test(
             RECORD, f"run.json counts {told or 'no test'}; results.jsonl has {have or 'none'}"
         )
     elif run.torn and not isinstance(counted, dict):
         # Nobody counted them: what was lost may have been a failure.
-        yield _broken(RECORD, f"{run.torn} damaged lines, in a run that ended as {run.verdict!r}")
+        yield broken_test(
+            RECORD, f"{run.torn} damaged lines, in a run that ended as {run.verdict!r}"
+        )
     elif run.verdict in (Verdict.FAIL, Verdict.ERROR) and not CLASSES.keys() & found.keys():
         why = f": {run.reasons[0]}" if run.reasons else ""
-        yield _broken(RECORD, f"the run ended as {run.verdict!r}, and no test in it did{why}")
-
-
-def _broken(name: str, told: str, when: str = "") -> RecordedTest:
-    ended = Attempt(1, Status.ERROR, "harness", started=when, message=told, text=told)
-    return RecordedTest(name, False, None, (), (), (), (), (ended,))
+        yield broken_test(RECORD, f"the run ended as {run.verdict!r}, and no test in it did{why}")
 
 
 def _slowest(run: RecordedRun) -> dict[tuple[str, int], tuple[float, int]]:
