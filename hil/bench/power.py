@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hil.errors import DeviceError
 from hil.targets.lab_command import run_command
+from hil.uart.urls import close_port
 
 #: Seconds that a command of the lab may take.
 COMMAND_LIMIT = 60.0
@@ -131,7 +132,7 @@ def _pulse(operation: str, method: SerialLine, device: str) -> None:
             finally:  # also when the run is being ended: the board must not stay off
                 setattr(port, method.line, method.inverted)
         finally:
-            port.close()
+            close_port(port)
     except (OSError, ValueError) as error:  # pyserial's own errors are OSErrors
         raise DeviceError(
             f"{method.line.upper()} of {device}: {error}",

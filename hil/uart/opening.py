@@ -82,6 +82,8 @@ def _open_url(address: str, baud: int) -> Source:
         with warnings.catch_warnings():
             # pyserial 3.5 uses names of `threading` that are going to disappear.
             warnings.simplefilter("ignore", DeprecationWarning)
+            # Of a server that resets the connection meanwhile it leaves the socket to Python.
+            warnings.simplefilter("ignore", ResourceWarning)
             port = serial.serial_for_url(address, baud, timeout=0)
     except serial.SerialException as error:
         raise DeviceError(

@@ -65,7 +65,9 @@ class UrlSource(Source):
 
     def close(self) -> None:
         """Close the port; pyserial sleeps in it, and the capture's thread has no time for that."""
-        threading.Thread(target=self._port.close, name="hil-close", daemon=True).start()
+        threading.Thread(
+            target=close_port, args=(self._port,), name="hil-close", daemon=True
+        ).start()
 
 
 class UrlFdSource(FdSource):
@@ -78,7 +80,15 @@ class UrlFdSource(FdSource):
     def close(self) -> None:
         """Close the port."""
         self._fd = -1
-        self._port.close()
+        close_port(self._port)
+
+
+def close_port(port: Any) -> None:
+    """Close a port of pyserial, and its socket: pyserial leaves that open if the server reset it."""
+    connection = getattr(port, "_socket", None)
+    port.close()
+    if connection is not None:
+        connection.close()
 
 
 def _takes(fd: int) -> bool:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import resource
 import socket
+import struct
 import termios
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,6 +168,38 @@ def test_an_rfc2217_server_that_stalls_holds_nobody_up() -> None:
         source.close()
         over.set()
         thread.join(20)
+
+
+@pytest.mark.parametrize("scheme", ["rfc2217", "socket"])
+def test_a_server_that_resets_the_connection_leaves_no_socket(scheme: str) -> None:
+    """Pyserial does not close its socket then; who reads the warning would be another test."""
+    device = serial.serial_for_url("loop://", timeout=0)
+    opened = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                manager = rfc2217.PortManager(device, _Wire(client))
+                client.settimeout(0.02)
+                while not opened.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        list(manager.filter(client.recv(1024)))
+                reset_at_close = struct.pack("ii", 1, 0)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        source = open_source("serial", f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+        opened.set()
+        thread.join(20)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            source.close()
+            for closing in threading.enumerate():
+                if closing.name == "hil-close":
+                    closing.join(20)
+    assert [str(warning.message) for warning in warned] == []
 
 
 def test_drain_stores_what_has_come(
