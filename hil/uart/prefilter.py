@@ -2,15 +2,17 @@
 """Passing over output that no row of the grammar can match, without cutting it into lines.
 
 Most of a long log is of no meaning for the boot. What each row of the grammar begins with is known,
-so a few searches over a block, at a gigabyte per second, tell that none of its lines can match. The
-result is that of the scanner alone: a block in doubt goes through it.
+so a few searches over a block tell that none of its lines can match. The result is that of the
+scanner alone: a block in doubt goes through it.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import chain
 from re import _constants as sre  # type: ignore[attr-defined]  # no public way to a parsed one
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -31,13 +33,22 @@ _TAIL = 4096
 #: What a line without a text can consist of, and more.
 _BLANK = bytes(range(0x21)) + bytes(range(0x7F, 0x100))
 _SHORTEST, _LONGEST, _MOST = 3, 24, 64
+#: Missing bytes that are looked for at most, and blocks between two times at which they are learned.
+_MOST_MISSING, _LEARN_EVERY = 16, 32
 
 
 class SkippingScanner(Scanner):
     """A scanner that passes over blocks of lines of which none can match.
 
-    Everything is as of the scanner alone but for `junk`, which counts only what was looked at.
+    Everything is as of the scanner alone but for numbers of lines and `junk`, which count only what
+    was looked at.
     """
+
+    def __init__(
+        self, time_at: Callable[[int], float | None] | None = None, offset: int = 0
+    ) -> None:
+        super().__init__(time_at, offset)
+        self._doubts = _Doubts()
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes; return what they say."""
@@ -49,10 +60,12 @@ class SkippingScanner(Scanner):
             # The last line with a text stays, because it is shown as what came last.
             ended = data[max(0, size - _TAIL) : data.rfind(b"\n") + 1].rstrip(_BLANK)
             last = ended.rfind(b"\n") + max(0, size - _TAIL)
-            if b"\n" in ended and last > first >= 0 and is_cold(data[first : last + 1]):
+            if b"\n" in ended and last > first >= 0 and self._doubts.none(data, first, last + 1):
                 events = super().feed(data[: first + 1])
                 if self.partial is None:
-                    self._pass_over(data[first + 1 : last + 1])
+                    passed = last - first
+                    self._framer.start += passed
+                    self.size += passed
                     return events + super().feed(data[last + 1 :])
                 return events + super().feed(data[first + 1 :])
         if size <= PART:
@@ -62,12 +75,52 @@ class SkippingScanner(Scanner):
             events += self.feed(data[at : at + PART])
         return events
 
-    def _pass_over(self, lines: bytes) -> None:
-        count = lines.count(b"\n")
-        self._framer.start += len(lines)
-        self._framer.number += count
-        self.lines += count
-        self.size += len(lines)
+
+class _Doubts:
+    """Whether a line of a block may match, asked of one block after the other of the same output.
+
+    That a single byte is nowhere in a block is found many times faster than where lines begin. Of
+    each text that is looked for some byte is missing in most output: which bytes those are is learned
+    from a block that took the slow way for nothing.
+    """
+
+    def __init__(self) -> None:
+        self._missing: tuple[bytes, ...] = ()
+        self._until_learning = 0
+
+    def none(self, block: bytes, begin: int, end: int) -> bool:
+        """Return whether no line between two places can match, none of them with odd bytes.
+
+        `begin` is the place of the line feed before the first line.
+        """
+        bracket, *others = _tests()
+        if all(test(block, begin, end) for test in bracket):
+            return False
+        if self._missing:
+            for byte in self._missing:
+                if block.find(byte, begin, end) >= 0:
+                    break
+            else:
+                return True
+        if any(all(test(block, begin, end) for test in tests) for tests in others):
+            return False
+        self._until_learning -= 1
+        if self._until_learning < 0:
+            self._until_learning = _LEARN_EVERY
+            self._missing = _missing_bytes(block[begin:end])
+        return True
+
+
+def _missing_bytes(block: bytes) -> tuple[bytes, ...]:
+    """Return bytes that a block does not hold, of which each text needs one; () if too many are."""
+    present = set(block)
+    wanting = [set(text) - present for text in _texts()]
+    chosen: list[bytes] = []
+    while all(wanting) and wanting and len(chosen) < _MOST_MISSING:
+        best, _ = Counter(chain.from_iterable(wanting)).most_common(1)[0]
+        chosen.append(bytes([best]))
+        wanting = [others for others in wanting if best not in others]
+    return () if wanting else tuple(chosen)
 
 
 def is_cold(lines: bytes) -> bool:
@@ -75,19 +128,18 @@ def is_cold(lines: bytes) -> bool:
 
     `lines` begins with the line feed before the first line.
     """
-    return not any(all(test(lines) for test in tests) for tests in _tests())
+    return _Doubts().none(lines, 0, len(lines))
 
 
-#: Says whether something may be in a block.
-_Test = Callable[[bytes], object]
+#: Says whether something may be in a block, between two places.
+_Test = Callable[[bytes, int, int], object]
 
 
 @cache
-def _tests() -> list[tuple[_Test, ...]]:
-    """Return tests of a block: if all tests of a tuple say so, one of its lines may match.
+def _wanted() -> tuple[frozenset[bytes], frozenset[bytes], frozenset[bytes]]:
+    """Return texts of which each line that a row matches holds one.
 
-    What is fast stands first: one byte is found at the speed of memory, a text by an expression
-    that begins with it, and which bytes a line can begin with before which texts.
+    Those with a bracket, others that may stand anywhere, and those that a line begins with.
     """
     anywhere: set[bytes] = set()
     starts: set[bytes] = set()
@@ -109,6 +161,25 @@ def _tests() -> list[tuple[_Test, ...]]:
         texts |= {a for a in anchors if not a.startswith(b"[")}
     texts = {t for t in texts if not any(other in t for other in texts if other != t)}
     starts = {s for s in starts if not any(t in s for t in texts)}
+    return frozenset(anywhere), frozenset(texts), frozenset(starts)
+
+
+@cache
+def _texts() -> tuple[bytes, ...]:
+    """Return what is looked for without a bracket."""
+    _, texts, starts = _wanted()
+    return (*texts, *starts)
+
+
+@cache
+def _tests() -> list[tuple[_Test, ...]]:
+    """Return tests of a block: if all tests of a tuple say so, one of its lines may match.
+
+    The first tuple is that of the texts with a bracket. What is fast stands first in each: one byte
+    is found at the speed of memory, a text by an expression that begins with it, and which bytes a
+    line can begin with before which texts.
+    """
+    anywhere, texts, starts = _wanted()
     firsts = re.escape(b"".join(sorted({start[:1] for start in starts})))
     return [
         (_holds(b"["), re.compile(rb"\[" + _any_of(a[1:] for a in anywhere)).search),
@@ -123,7 +194,7 @@ def _tests() -> list[tuple[_Test, ...]]:
 
 
 def _holds(byte: bytes) -> _Test:
-    return lambda lines: byte in lines
+    return lambda block, begin, end: block.find(byte, begin, end) >= 0
 
 
 def _beginnings(items: Any) -> frozenset[bytes]:
