@@ -10,10 +10,10 @@ from dataclasses import replace
 from hil.bench.boots import SystemBoot
 from hil.bench.journal import Journal
 from hil.bench.stage_times import since, timeline
+from hil.uart.boot_result import BootResult
 from hil.uart.follower import BootFollower
 from hil.uart.report_lines import VhukReport
 from hil.uart.transcript import Transcript
-from hil.uart.waiting import BootResult
 
 #: Seconds in which the runtime's report line must follow its banner.
 RUNTIME_REPORT_LIMIT = 5.0

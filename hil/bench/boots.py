@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hil.errors import UsageError
+from hil.uart.boot_result import BootResult
 from hil.uart.report_lines import MalformedReport, Report, SeedsReport, StateReport, VhukReport
 from hil.uart.stages import Boot
-from hil.uart.waiting import BootResult
 
 _R = TypeVar("_R", VhukReport, SeedsReport, StateReport, MalformedReport)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hil.uart.boot_result import BootResult
 from hil.uart.log_text import shown
-from hil.uart.waiting import BootResult
 
 #: Characters of a line that a journal keeps.
 _MAX_LINE = 300

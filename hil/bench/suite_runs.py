@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hil.bench.board import Suite
+from hil.uart.boot_result import FirmwareEnded
 from hil.uart.device_tests import DeviceTest
 from hil.uart.events import FINAL, Event
 from hil.uart.log_reader import reading_of
@@ -19,7 +20,6 @@ from hil.uart.log_reading import LogReading
 from hil.uart.log_times import LogTimes
 from hil.uart.scanner import Scanner
 from hil.uart.transcript import Recording
-from hil.uart.waiting import FirmwareEnded
 
 _CHUNK = 1 << 18
 #: Seconds between two looks at the consoles.

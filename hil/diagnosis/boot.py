@@ -9,7 +9,7 @@ from hil.diagnosis.diagnose import Diagnosis, diagnose
 from hil.diagnosis.evidence import Confidence
 from hil.diagnosis.observing import case_of_boot
 from hil.diagnosis.ranking import Ranked, todo_of
-from hil.uart.waiting import BootResult
+from hil.uart.boot_result import BootResult
 
 _SHOWN_ERRORS = 5
 #: Causes that stop nobody but the RSE that they are about.

@@ -13,12 +13,12 @@ from hil.bench.model_inputs import system_inputs
 from hil.diagnosis.observation import Case, ErrorLine, Observation
 from hil.diagnosis.words import printable
 from hil.uart.boot_errors import code_of, explain, explain_halt
+from hil.uart.boot_result import BootResult
 from hil.uart.log_reader import read_log
 from hil.uart.log_reading import LogReading
 from hil.uart.release_guess import ReleaseGuess
 from hil.uart.report_lines import MalformedReport, SeedsReport, StateReport, VhukReport
 from hil.uart.stages import Boot
-from hil.uart.waiting import BootResult
 
 #: Ends of a wait that say something about the lab, not about the firmware.
 _GONE = {"dead", "eof"}

@@ -14,7 +14,7 @@ from hil.targets.fvp_ports import Announcement, AnnouncementScanner
 from hil.targets.fvp_process import ModelProcess
 from hil.targets.fvp_settings import FvpTimeouts
 from hil.targets.fvp_terminals import Terminals
-from hil.uart.waiting import FirmwareEnded
+from hil.uart.boot_result import FirmwareEnded
 
 
 class ModelRun:

@@ -19,7 +19,7 @@ from hil.targets.qemu_monitor import Memory
 from hil.targets.qemu_nvm import Nvm
 from hil.targets.qemu_running import RunningQemu
 from hil.targets.qemu_settings import QemuSettings
-from hil.uart.waiting import FirmwareEnded
+from hil.uart.boot_result import FirmwareEnded
 
 
 class QemuDevice:

@@ -14,7 +14,7 @@ from hil.targets.qemu_errors import check_version, meaning_of, version_of
 from hil.targets.qemu_monitor import LineChannel, Memory, Monitor, connect
 from hil.targets.qemu_process import QemuProcess
 from hil.targets.qemu_settings import QemuTimeouts
-from hil.uart.waiting import FirmwareEnded
+from hil.uart.boot_result import FirmwareEnded
 
 #: Seconds in which a process that closed its monitor must be gone.
 _LAST_WORDS = 1.0

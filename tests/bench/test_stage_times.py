@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from hil.bench.stage_times import timeline
+from hil.uart.boot_result import BootResult
 from hil.uart.framing import Line
 from hil.uart.stages import StageTime
-from hil.uart.waiting import BootResult
 
 BUDGETS = {"BL1_1": 5.0, "BL1_2": 9.0}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hil.bench.board_file import load_board
 from hil.bench.boots import SystemBoot
 from hil.diagnosis.boot import explain_boot
-from hil.uart.waiting import BootResult
+from hil.uart.boot_result import BootResult
 
 ROOT = Path(__file__).resolve().parents[2]
 WHY = "the model was killed by signal 9"

@@ -9,7 +9,7 @@ import pytest
 from fvp_lab import Consoles, launcher, until
 
 from hil.targets.fvp_ending import EndingReader
-from hil.uart.waiting import FirmwareEnded
+from hil.uart.boot_result import FirmwareEnded
 
 STOPPED = "Info: /OSCI/SystemC: Simulation stopped by user.\n"
 

@@ -10,7 +10,7 @@ import pytest
 from fvp_lab import MODEL_WORD, Consoles, launcher, script, until
 
 from hil.errors import DeviceError
-from hil.uart.waiting import FirmwareEnded
+from hil.uart.boot_result import FirmwareEnded
 
 FILES = {"console": {"kind": "out_file"}}
 

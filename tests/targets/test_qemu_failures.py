@@ -30,7 +30,7 @@ from hil.errors import DeviceError, HilError
 from hil.targets.load import LoadPlan
 from hil.targets.qemu_preflight import preflight
 from hil.targets.qemu_process import QemuProcess
-from hil.uart.waiting import FirmwareEnded
+from hil.uart.boot_result import FirmwareEnded
 
 ROOT = Path(__file__).resolve().parents[2]
 

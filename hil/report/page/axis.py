@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hil.report.page.boot_lines import BootLines
 from hil.report.recorded import RecordedBoot, RecordedStage
 
-#: How the reason of a stage begins whose budget ran out (hil.uart.waiting).
+#: How the reason of a stage begins whose budget ran out (hil.uart.stage_machine).
 _RAN_OUT = "not within "
 #: Width for the time that is known: room for a word behind it, more where a stage did not come,
 #: and for a wait that is not drawn to scale, up to WAIT_ENDS.
