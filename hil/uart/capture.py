@@ -243,7 +243,8 @@ class Capture:
         read = feed.source.read
         data = read()
         largest = len(data or b"")
-        if data and largest >= BURST_READ:
+        # In a pause all has come that was to come: a second look would find nothing.
+        if data and largest >= BURST_READ and not self._gathering.active:
             parts, size, began = [data], largest, time.monotonic_ns()
             try:
                 while size < BURST_SIZE and time.monotonic_ns() - began < BURST_NS:
