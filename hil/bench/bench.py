@@ -292,6 +292,12 @@ class Bench:
         tell_boot(self._journal, boot, budgets)
         return boot
 
+    def cannot(self, capability: str) -> str | None:
+        """Return why the launcher cannot do something ("load", "hold", ...); None if it can."""
+        if capability in self.launcher.capabilities:
+            return None
+        return f"the launcher {self.board.launcher.kind} cannot {capability}"
+
     def alive(self, rse: int) -> str | None:
         """Return None while an RSE's device and the services it needs live, else why not."""
         dead = self._services.ended(rse) if self._services else None

@@ -31,6 +31,7 @@ from hil.uart.waiting import wait_stages
 
 #: How `--board` names a run: replay:runs/20261121T101500Z-virtual-rse4.
 PREFIX = "replay:"
+_NO_DEVICES = "a replay has no devices"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,10 @@ class ReplayBench(Bench):
         self._uarts = {rse: Recording(found[rse], f"rse{rse}") for rse in self.board.rse_ids}
         self._journal.event("replay", run=str(self._run), boots=len(self._recorded))
 
+    def cannot(self, capability: str) -> str | None:
+        """Return why not; it is not the launcher of the board that cannot."""
+        return None if capability in self.launcher.capabilities else _NO_DEVICES
+
     def load(self) -> LoadReport:
         """Load nothing: what ran was loaded then."""
         self.plan = LoadPlan(())
@@ -275,4 +280,4 @@ class _NoDevices:
 
 
 def _nothing(operation: str) -> NoDeviceError:
-    return NoDeviceError("a replay has no devices", operation=operation)
+    return NoDeviceError(_NO_DEVICES, operation=operation)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hil.bench.board import Board, Console
 from hil.bench.board_file import BoardFile
+from hil.bench.resources import one_name
 from hil.errors import UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.fvp import FvpLauncher
@@ -63,11 +64,17 @@ def pyocd_rses(board: Board, expand: Expand) -> list[PyocdRse]:
         found = PyocdRse(rse.id, probe, endpoint(rse.id, rse.console, expand))
         for other in rses:
             # Two processes that drive one chip would each undo what the other has checked.
-            if found.probe == other.probe or found.console.address == other.console.address:
-                what = "probe" if found.probe == other.probe else "console"
+            if same := _names(found) & _names(other):
+                what = min(same).partition(" ")[0]
                 raise UsageError(f"rses: RSE {other.id} and RSE {rse.id} have the same {what}")
         rses.append(found)
     return rses
+
+
+def _names(rse: PyocdRse) -> set[str]:
+    """Name probe and console as their locks do: two spellings of one thing are one thing."""
+    probe, console = one_name("probe", rse.probe), one_name("console", rse.console.address)
+    return {f"probe {probe}", f"console {console}"}
 
 
 def console_endpoints(file: BoardFile, expand: Expand) -> dict[int, Endpoint]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 
@@ -18,3 +19,13 @@ class Endpoint:
     address: str
     #: Only meaningful for a serial device.
     baud: int = 115200
+
+    @property
+    def device(self) -> Path | None:
+        """The serial device of this host; None for all else, `rfc2217://host:port` among it."""
+        return Path(self.address) if self.kind == "serial" and "://" not in self.address else None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is a device of this host that is not there; a port elsewhere is not asked."""
+        return self.device is not None and not self.device.exists()

@@ -100,6 +100,8 @@ def find_binary(settings: FvpSettings, *, base: Path) -> Path:
     else:
         found = find_program(name)
         if found is None:
+            if (there := _on_path(name)) is not None:
+                raise UsageError(f"{where}: {there} is not executable (chmod +x {there})")
             raise UsageError(
                 f"{where}: {name!r} is neither in {Path(sys.executable).parent} nor on PATH; "
                 "install the model and put its folder on PATH (export PATH=...), or give its "
@@ -109,6 +111,12 @@ def find_binary(settings: FvpSettings, *, base: Path) -> Path:
     if not os.access(path, os.X_OK):
         raise UsageError(f"{where}: {path} is not executable (chmod +x {path})")
     return path.absolute()
+
+
+def _on_path(name: str) -> Path | None:
+    """Return a file of that name in a folder of PATH, whether or not it can be executed."""
+    places = (Path(folder) / name for folder in os.get_exec_path() if folder)
+    return next((place for place in places if place.is_file()), None)
 
 
 def environment(settings: FvpSettings) -> dict[str, str]:
@@ -165,8 +173,10 @@ def ask(
     output = raw.decode(errors="replace")
     if process.returncode != 0 and not answer.search(output):
         said = " | ".join(output.split("\n")[-6:]).strip(" |") or "it printed nothing"
+        status = process.returncode
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         raise DeviceError(
-            f"`{shown}` ended with status {process.returncode}: {said}",
+            f"`{shown}` {how}: {said}",
             operation="query the model",
             hint=hint_for(output),
         )

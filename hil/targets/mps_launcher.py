@@ -121,7 +121,7 @@ class MpsLauncher:
     def alive(self, rse: int) -> str | None:
         """Return None while the board's console is there, else one sentence why not."""
         console = self._consoles[rse]
-        if console.kind == "serial" and not Path(console.address).exists():
+        if console.gone:
             return f"the serial device {console.address} of RSE {rse} is gone"
         return None
 
@@ -198,7 +198,7 @@ def preflight(
                 Finding(True, "launcher.drive", f"to be mounted by {settings.mount[0]}")
             )
     for rse, console in consoles.items():
-        if console.kind == "serial" and not Path(console.address).exists():
+        if console.gone:
             seen = f"no device {console.address}"
             findings.append(Finding(False, f"console of RSE {rse}", seen, "connect the board"))
     return findings

@@ -37,12 +37,16 @@ def find_program(name: str) -> Path | None:
     programs belong together, also when it is not activated.
     """
     if "/" in name:
-        return Path(name) if os.access(name, os.X_OK) else None
+        return Path(name) if _runs(Path(name)) else None
     beside = Path(sys.executable).parent / name
-    if os.access(beside, os.X_OK):
+    if _runs(beside):
         return beside
     found = shutil.which(name)
     return Path(found) if found else None
+
+
+def _runs(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)  # a folder may be "executed", too
 
 
 class Child:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, get_args
 
 from hil.errors import DeviceError, UsageError
@@ -147,7 +146,7 @@ class PyocdLauncher:
         debugger that connects then changes what is being watched.
         """
         console = self._rses[rse].console
-        if console.kind == "serial" and not Path(console.address).exists():
+        if console.gone:
             return f"the serial device {console.address} of RSE {rse} is gone"
         return None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import grp
 import os
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hil.errors import DeviceError
-from hil.targets.endpoint import Endpoint
 from hil.targets.fvp_preflight import Finding
 from hil.targets.pyocd_crew import Crew
 from hil.targets.pyocd_settings import PyocdRse, PyocdSettings
@@ -61,17 +61,20 @@ def _identity(settings: PyocdSettings) -> Iterator[Finding]:
 def _console(rse: PyocdRse) -> Finding:
     what = f"console of RSE {rse.id}"
     console = rse.console
-    if console.kind == "serial":
-        return _serial(what, Path(console.address))
+    if console.device is not None:
+        return _serial(what, console.device)
     if console.kind == "file":
         return Finding(True, what, console.address)
-    return _port(what, console)
+    return _port(what, console.address)
 
 
 def _serial(what: str, device: Path) -> Finding:
     if not device.exists():
         fix = "connect the board; `ls -l /dev/serial/by-id` shows what is there"
         return Finding(False, what, f"no device {device}", fix)
+    if not device.is_char_device():
+        fix = "name a device itself; `ls -l /dev/serial/by-id` shows what is there"
+        return Finding(False, what, f"{device} is no serial device", fix)
     if os.access(device, os.R_OK | os.W_OK):
         return Finding(True, what, str(device))
     group = _group(device)
@@ -87,16 +90,18 @@ def _group(device: Path) -> str:
         return str(number)
 
 
-def _port(what: str, console: Endpoint) -> Finding:
-    host, _, port = console.address.rpartition(":")
+def _port(what: str, address: str) -> Finding:
+    # pyserial takes options behind the port: rfc2217://host:port?ign_set_control
+    place = re.split(r"[/?#]", address.partition("://")[2] or address)[0]
+    host, _, port = place.rpartition(":")
     if not (host and port.isdecimal()):
-        told = f"{console.address}: expected HOST:PORT"
+        told = f"{address}: expected HOST:PORT"
         return Finding(False, what, told, "correct the console's address in the board file")
     try:
         with socket.create_connection((host, int(port)), _CONNECT_LIMIT):
-            return Finding(True, what, console.address)
+            return Finding(True, what, address)
     except (OSError, ValueError) as error:
-        return Finding(False, what, f"{console.address}: {error}", "start the console server")
+        return Finding(False, what, f"{address}: {error}", "start the console server")
 
 
 def _probe(crew: Crew, rse: PyocdRse, limit: float) -> Finding:

@@ -21,11 +21,13 @@ SECURE_IMAGES = ("tfm_s", "tfm_s_ns")
 
 
 @pytest.mark.req("RSE-IMG-IDENTITY")
-def test_what_lies_on_the_device_is_what_was_meant(loaded: LoadReport, rse: int) -> None:
+def test_what_lies_on_the_device_is_what_was_meant(
+    bench: Bench, loaded: LoadReport, rse: int
+) -> None:
     """The digest that was read back from the RSE equals that of the file, for every image."""
     mine = [entry for entry in loaded.images if entry.image.rse == rse]
     if not mine:
-        pytest.skip("the board file lists no image")
+        pytest.skip(bench.cannot("load") or "the board file lists no image")
     if all(entry.how == "given to the model" for entry in mine):
         pytest.skip("a model is given files and cannot be read; the digests are in the run record")
     wrong = [
@@ -50,7 +52,8 @@ def test_boots_the_version_that_was_loaded(
     }
     wanted = {board.image_version} if board.image_version else versions
     if not wanted:
-        pytest.skip("the version of the secure image is not known (set image_version)")
+        unknown = "the version of the secure image is not known (set image_version)"
+        pytest.skip(bench.cannot("load") or unknown)
     boot = first_boot.last(rse)
     seen = boot.image_version if boot else None
     if seen is None:

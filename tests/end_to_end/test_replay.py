@@ -75,6 +75,10 @@ def test_what_needs_a_device_is_skipped(lab: Lab) -> None:
     assert again.status in (0, 5), again.output
     reasons = [result.message for case in again.cases.values() for result in case.result]
     assert any("1 boot(s) of the system" in reason for reason in reasons), reasons
+    # Not what would be true of the board itself.
+    assert any(reason == "a replay has no devices" for reason in reasons), reasons
+    assert not [r for r in reasons if "lists no image" in r or "cannot" in r or "set image_v" in r]
+    assert not [test for test in again.recorded.tests if "Skipped:" in test.last.message]
 
 
 def test_what_is_no_recorded_run(lab: Lab) -> None:

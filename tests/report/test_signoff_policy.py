@@ -118,6 +118,29 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, more: str, told: str
     assert told in str(error.value)
 
 
+def test_digests_are_asked_for_by_name(tmp_path: Path) -> None:
+    """A bare list of digests is refused in the words of a policy, not of a programmer."""
+    path = tmp_path / "p.yaml"
+    path.write_text(POLICY.replace("    rses: 2\n", f"    rses: 2\n    images: [{'a' * 64}]\n"))
+    with pytest.raises(UsageError, match=r":6: targets\.0\.images: expected `key: value` lines"):
+        load_policy(path)
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    ['tests: ["tests/a.py::test_a[rse{rse}]"]', "stage_limits: {vhuk: 30}"],
+)
+def test_the_number_of_rses_is_never_guessed(tmp_path: Path, requirement: str) -> None:
+    """Without it the tests of all RSEs but the first could be missing, and nobody would see."""
+    text = "name: a\ntargets:\n  - {boards: [lab], releases: ['2.3.1']}\nrequirements:\n"
+    path = tmp_path / "p.yaml"
+    path.write_text(f"{text}  - {{id: REQ-A, title: a, {requirement}}}\n")
+    with pytest.raises(UsageError, match=r":3: targets\.0\.rses: is missing"):
+        load_policy(path)
+    path.write_text(text + "  - {id: REQ-A, title: a, tests: [tests/a.py::test_a]}\n")
+    assert load_policy(path).targets[0].rses == 1
+
+
 def test_ids_must_be_one_of_a_kind(tmp_path: Path) -> None:
     """A requirement twice, a target twice and a target that asks for an unknown id are refused."""
     path = tmp_path / "p.yaml"

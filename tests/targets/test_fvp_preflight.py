@@ -35,6 +35,7 @@ def test_a_model_that_can_run_has_no_finding_to_mend(tmp_path: Path):
          "libMAXCOREInitSimulationEngine", "LD_LIBRARY_PATH"),
         ({"env": {"HIL_VIRTUAL_FVP": "start_failure=licence"}}, 4, "version",
          "license", "ARMLMD_LICENSE_FILE"),
+        ({"binary": "./crashes"}, 4, "version", "was killed by signal 11: it", "by hand"),
         ({"binary": "./no_interpreter"}, 4, "version", "cannot execute", "by hand"),
         ({"binary": "./hangs", "timeouts": {"query": 0.3}}, 4, "version", "0.3 s", "by hand"),
         ({}, 2, "RSEs", "2 RSE(s), but 4", "rse_pattern"),
@@ -63,6 +64,7 @@ def test_the_first_thing_in_the_way_is_named_with_what_mends_it(
     """What cannot be looked at because of it is left out."""
     (tmp_path / "plain.txt").write_text("no program")
     script(tmp_path / "hangs", "sleep 60\n")
+    script(tmp_path / "crashes", "kill -SEGV $$\n")
     (tmp_path / "no_interpreter").write_text("#!/none/sh\n")
     (tmp_path / "no_interpreter").chmod(0o755)
     last = preflight(settings(**values), range(rses), base=tmp_path)[-1]
@@ -131,3 +133,18 @@ def test_a_query_ends_with_its_model_whatever_that_leaves_behind(tmp_path: Path)
     last = preflight(settings(binary="./FVP", timeouts={"query": 0.4}), [0], base=tmp_path)[-1]
     assert "`FVP --version` did not end in 0.4 s" in last.found
     assert processes_with(str(tmp_path)) == []
+
+
+def test_a_model_on_path_that_cannot_be_executed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It is there, so that nobody looks for what is wrong with PATH; a folder of its name is not."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "a/FVP_packed").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}/a:{tmp_path}/b")
+    (finding,) = preflight(settings(binary="FVP_packed"), range(4), base=tmp_path)
+    assert "neither in" in finding.found
+    (tmp_path / "b/FVP_packed").write_text("")
+    (finding,) = preflight(settings(binary="FVP_packed"), range(4), base=tmp_path)
+    assert f"{tmp_path}/b/FVP_packed is not executable (chmod +x" in finding.found

@@ -259,6 +259,13 @@ def test_nothing_holds_a_core_without_a_probe(drive: Path) -> None:
     assert driver.alive(0) is None
 
 
+def test_a_console_server_is_no_device_that_could_be_gone(drive: Path) -> None:
+    """What is reached by a URL is no file of this host."""
+    settings = MpsSettings(kind="mps", drive=str(drive), application="AN521")
+    remote = {0: Endpoint("serial", "rfc2217://127.0.0.1:9")}
+    assert MpsLauncher(settings, drive, remote).alive(0) is None
+
+
 def test_a_board_file_makes_the_launcher(drive: Path, tmp_path: Path) -> None:
     """`kind: mps` loads, the drive's placeholders are filled in, drive and AUTORUN are looked at."""
     path = tmp_path / "board.yaml"

@@ -129,6 +129,7 @@ def test_programs_are_found_beside_python_and_on_path(tmp_path: Path) -> None:
     assert find_program(Path(sys.executable).name) == Path(sys.executable)
     assert find_program("sh") is not None
     assert find_program("no-such-program-anywhere") is None
+    assert find_program(os.fspath(tmp_path)) is None
     script = tmp_path / "tool"
     script.write_text("#!/bin/sh\n")
     assert find_program(os.fspath(script)) is None

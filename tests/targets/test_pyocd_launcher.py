@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -327,6 +328,35 @@ def test_a_core_that_cannot_be_attached_to_is_reset(tmp_path: Path, kind: str) -
         finally:
             lab.close()
             driver.stop()
+
+
+@pytest.mark.parametrize("options", ["", "?ign_set_control"])
+def test_a_console_server_is_no_device_of_this_host(
+    boards: list[BoardProcess], options: str
+) -> None:
+    """A console by RFC 2217 is found where its server listens, and is not gone for want of a file."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"rfc2217://127.0.0.1:{server.getsockname()[1]}{options}"
+        remote = PyocdRse(0, boards[0].probe, Endpoint("serial", url))
+        findings = preflight(settings(), [remote])
+    assert [f for f in findings if not f.ok] == []
+    assert PyocdLauncher(settings(), [remote]).alive(0) is None
+    gone = {f.what: f for f in preflight(settings(), [remote]) if not f.ok}["console of RSE 0"]
+    assert "refused" in gone.found
+    assert gone.fix == "start the console server"
+
+
+def test_what_is_no_serial_device_is_no_console(tmp_path: Path, boards: list[BoardProcess]) -> None:
+    """A folder of devices, or a file, is found before a run."""
+    (tmp_path / "by-id").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("by-id", "file"):
+        wrong = PyocdRse(0, boards[0].probe, Endpoint("serial", str(tmp_path / name)))
+        (finding,) = (f for f in preflight(settings(), [wrong]) if not f.ok)
+        assert (finding.what, finding.found) == (
+            "console of RSE 0",
+            f"{tmp_path / name} is no serial device",
+        )
 
 
 def test_preflight_says_what_is_missing_and_what_mends_it(boards: list[BoardProcess]) -> None:

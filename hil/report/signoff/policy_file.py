@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from hil.bench.yaml_source import KeyPath, Source, read_yaml
 from hil.errors import UsageError
 from hil.report.signoff import policy as models
-from hil.report.signoff.policy import Policy, wanted
+from hil.report.signoff.policy import Policy, Target, wanted
 
 _MODELS = [m for m in vars(models).values() if isinstance(m, type) and issubclass(m, BaseModel)]
 #: Every key that a policy can have, for "did you mean".
@@ -52,6 +52,8 @@ def _explain(details: ErrorDetails, source: Source) -> str:
         message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
     elif kind == "missing":
         message = "is missing"
+    elif kind in {"model_type", "dict_type"}:
+        message = "expected `key: value` lines"
     elif kind in {"value_error", "assertion_error"}:
         message = str(details.get("ctx", {}).get("error", details["msg"]))
     else:
@@ -62,6 +64,14 @@ def _explain(details: ErrorDetails, source: Source) -> str:
         message += f", got {details['input']!r:.80}"
     name = ".".join(str(part) for part in path)
     return f"{source.place(path)}: {name}: {message}" if name else f"{source.place(())}: {message}"
+
+
+def _asks_each_rse(policy: Policy, target: Target) -> bool:
+    """Whether what is asked of a target depends on how many RSEs it has."""
+    asked = [
+        r for r in policy.requirements if not target.requirements or r.id in target.requirements
+    ]
+    return any(r.stage_limits or any("{rse}" in test for test in r.tests) for r in asked)
 
 
 def _inconsistent(policy: Policy, source: Source) -> Iterator[str]:
@@ -78,6 +88,11 @@ def _inconsistent(policy: Policy, source: Source) -> Iterator[str]:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 yield f"{where}: targets.{place}.requirements: no requirement {name!r}{hint}"
+    for place, target in enumerate(policy.targets):
+        # By the default of one the other RSEs of a system would count as shown.
+        if "rses" not in target.model_fields_set and _asks_each_rse(policy, target):
+            where = source.place(("targets", place))
+            yield f"{where}: targets.{place}.rses: is missing; its requirements are about each RSE"
     for label, count in Counter(want.label for want in wanted(policy)).items():
         if count > 1:
             yield f"{source.place(('targets',))}: targets: {label} is required {count} times"
