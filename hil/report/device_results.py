@@ -14,7 +14,12 @@ from hil.uart.log_excerpt import excerpt
 
 #: Requirement that every on-target test proves.
 REQUIREMENT = "RSE-REG-SUITES"
-_STATUS = {"PASSED": Status.PASS, "FAILED": Status.FAIL, "SKIPPED": Status.SKIP}
+_STATUS = {
+    "PASSED": Status.PASS,
+    "FAILED": Status.FAIL,
+    "SKIPPED": Status.SKIP,
+    "RESET": Status.SKIP,
+}
 
 
 def device_results(

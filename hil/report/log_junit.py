@@ -105,7 +105,8 @@ def device_cases(
 
 
 def _result_of(record: DeviceTest) -> str:
-    return {"PASSED": "", "FAILED": "failure", "SKIPPED": "skipped"}.get(record.verdict, "error")
+    results = {"PASSED": "", "FAILED": "failure", "SKIPPED": "skipped", "RESET": "skipped"}
+    return results.get(record.verdict, "error")
 
 
 def _places(record: DeviceTest) -> Iterator[tuple[str, str]]:

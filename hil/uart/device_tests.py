@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 #: "LOST": it began, another one began after it, and its verdict is not in the log; "CUT": a reset
-#: cut it off; "RUNNING": it began last, and the log ends.
-Ended = Literal["PASSED", "FAILED", "SKIPPED", "LOST", "CUT", "RUNNING"]
+#: cut it off; "RESET": it resets the chip, which is all that it shows; "RUNNING": it began last, and
+#: the log ends.
+Ended = Literal["PASSED", "FAILED", "SKIPPED", "LOST", "CUT", "RESET", "RUNNING"]
+
+#: How the ids of tests begin that end with a reset of the chip, and print a verdict only if they
+#: fail (R/tests/bl1_1/test_state_transitions.c; the next boot runs the tests of the new state).
+_RESETTING = "RSE_BL1_1_TRANSITIONING_TO_"
 
 #: Tests of one log that are kept with their place; the counts are exact beyond it.
 MAX_TESTS = 50_000
@@ -55,6 +60,11 @@ class DeviceTest(NamedTuple):
     end: int
     t: float | None
     seconds: float | None
+
+
+def resets_the_chip(test: str) -> bool:
+    """Return whether a test ends with a reset of the chip when all is well."""
+    return test.startswith(_RESETTING)
 
 
 @dataclass(slots=True)

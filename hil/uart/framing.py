@@ -27,15 +27,20 @@ _ANSI = re.compile(rb"\x1b(?:(?=\[[A-Z]{3}\] )|\[[0-?]*[ -/]*[@-Z\\-~]|[@-Z\\-_]
 #: "[10:11:12.123] ", "[2025-01-02 10:11:12] " (minicom, tio), "[2025-01-02T10:11:12.123Z] "
 #: (Jenkins), "10:11:12  " (Jenkins), "2025-01-02T10:11:12.123Z " (GitHub; GitLab with "00O "),
 #: "Jan 02 10:11:12 " (ts), "10:11:12.123 -> " (Arduino), "[12.345678 0.000123] " (grabserial),
-#: "[Tue Jan 02 10:11:12.123 2025] " and "[0 00:00:12.123] " (Tera Term).
+#: "[Tue Jan 02 10:11:12.123 2025] " and "[0 00:00:12.123] " (Tera Term), "1735812672.123456 " (ts).
 _STAMP = re.compile(
     rb"[\r\x00]*(?:"
     rb"\[(?:\d{4}-\d\d-\d\d[ T]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d |\d+ )?"
     rb"\d\d:\d\d:\d\d(?:[.,]\d+)*(?:Z|[+-]\d\d:?\d\d| \d{4})?\] |"
     rb"(?:\d{4}-\d\d-\d\d[ T]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)*"
     rb"(?:Z(?: \d\d[OE]\+?)?| ->|:| (?= \S))? |"
-    rb"\[ *\d+\.\d+(?: +\d+\.\d+)?\] )"
+    rb"\[ *\d+\.\d+(?: +\d+\.\d+)?\] |\d+\.\d{6} )"
 )
+#: A line of LAVA's `output.yaml`: what the device said, or LAVA itself.
+_LAVA = re.compile(rb'- \{"dt": "[^"]*", "lvl": "(\w+)", "msg": (?:"((?:[^"\\]|\\.)*)")?')
+_LAVA_LEVELS = (b"target", b"feedback")
+_ESCAPED = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|u00([0-9a-fA-F]{2})|(.))")
+_ESCAPES = {b"e": b"\x1b", b"t": b"\t", b"0": b"\0", b"r": b"", b"n": b" ", b"a": b"", b"b": b""}
 
 
 class Line(NamedTuple):
@@ -66,8 +71,16 @@ def normalise(raw: bytes) -> str:
 
 def without_stamp(raw: bytes) -> bytes:
     """Return a raw line without the time that a terminal program or a logger put before it."""
+    if raw.startswith(b'- {"dt": ') and (found := _LAVA.match(raw)) is not None:
+        said = (found[2] or b"") if found[1] in _LAVA_LEVELS else b""
+        return _ESCAPED.sub(_unescaped, said)
     stamp = _STAMP.match(raw)
     return raw if stamp is None else raw[stamp.end() :]
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    digits = found[1] or found[2]
+    return bytes((int(digits, 16),)) if digits else _ESCAPES.get(found[3], found[3])
 
 
 class Framer:

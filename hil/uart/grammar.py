@@ -26,7 +26,7 @@ class Match(NamedTuple):
 #: Where another message is glued to one that had no line end.
 _GLUED = re.compile(r"(?<=.)(?=\[(?:ERR|WRN|WAR|NOT|INF|VER|DBG|HIL\d+)\] |FATAL ERROR: )")
 #: Rows whose lines begin with anything, and what stands in each of these lines.
-ANYWHERE = {"T1": "TEST: ", "T7": "Failed at ", "110": "\x04"}
+ANYWHERE = {"T1": "TEST: ", "T7": "Failed at ", "110": "\x04", "T13": "ED!"}
 
 
 #: Rows in one expression; of each its group's name, and the places of the groups inside it.
@@ -48,7 +48,7 @@ def row(number: str) -> Row:
 
 
 def _match(text: str) -> Match | None:
-    anywhere = "TEST: " in text or "\x04" in text or "Failed at " in text
+    anywhere = "TEST: " in text or "ED!" in text or "\x04" in text or "Failed at " in text
     expression = _expression(text[:LENGTH], anywhere)
     if expression is None:
         return None

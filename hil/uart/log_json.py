@@ -7,8 +7,9 @@ One object a log:
     name            path of the log, "-" for standard input
     outcome         "passed", "failed", "refused", "incomplete", "no output" or "foreign"
     verdict         {kind, sentence}: kind as hil.uart.verdict has it
-    stopped_by      the line after which nothing followed, or the test that was running, null if
-                    the log is complete: {text, line, offset, t} or {test, framework, line, offset, t}
+    stopped_by      the line after which nothing followed, or the test that was running or reset
+                    the chip, null if the log is complete or does not tell it:
+                    {text, line, offset, t} or {test, framework, line, offset, t}
     release         {assumed, generations, why}; assumed is null if the log does not tell it
     bytes, lines    sizes
     boot_count      number of boots
@@ -19,7 +20,8 @@ One object a log:
     end_marker      "EOT", "standby" or null
     totals          {tf-m-tests: {passed, failed, skipped}, psa-arch-tests: {...}}
     tests           [{framework, area, suite, test, verdict, why, where, boot, line, offset, length,
-                    t, seconds}], verdict "PASSED", "FAILED", "SKIPPED", "LOST", "CUT" or "RUNNING"
+                    t, seconds}], verdict "PASSED", "FAILED", "SKIPPED", "LOST", "CUT", "RESET" or
+                    "RUNNING"
     tests_left_out  tests that are counted and not listed
     findings        what is odd about the log, in words
 
@@ -77,9 +79,11 @@ def as_json(reading: LogReading) -> dict[str, Any]:
 def _stopped_by(reading: LogReading) -> dict[str, Any] | None:
     if reading.halt is not None:
         return _event(reading.halt, reading.release)
-    running = [record for record in reading.tests if record.verdict == "RUNNING"]
-    if running:
-        last = running[-1]
+    kind = reading.verdict.kind
+    unfinished = ("RUNNING", "CUT") if kind == "resets" else ("RUNNING",)
+    stopped = [record for record in reading.tests if record.verdict in unfinished]
+    if stopped:
+        last = stopped[-1]
         return {
             "test": last.test,
             "framework": last.framework,
@@ -87,10 +91,15 @@ def _stopped_by(reading: LogReading) -> dict[str, Any] | None:
             "offset": last.start,
             "t": last.t,
         }
-    if reading.verdict.kind in ("panicked", "resets", "refused"):
+    if kind in ("panicked", "resets", "refused"):
         for boot in reversed(reading.boots[:-1]):
             if (event := boot.exception or boot.halt) is not None:
                 return _event(event, reading.release)
+    errors = reading.boots[-1].errors if reading.boots else ()
+    if kind in ("stopped", "refused") and errors:
+        # Some last words are errors that need not be.
+        told = errors[-1].text == reading.last_line or kind == "refused"
+        return _event(errors[-1], reading.release) if told else None
     return None
 
 

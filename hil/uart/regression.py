@@ -2,7 +2,8 @@
 """Verdicts of tf-m-tests, by test id; the prose differs between releases.
 
 A suite tells its totals only when they are not plain: "Number of failed tests: 1 of 22". Each area
-ends with a summary of its suites. Both are compared with the verdicts that the log holds.
+ends with a summary of its suites. Both are compared with the verdicts that the log holds. Where
+bytes were lost, something else is missing as well: the beginning of a test, the end of a suite.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from hil.uart.suites import MAX_FAILURES, SuiteTally
 _MAX_SUITES = 1000
 #: Digits of a number that are believed.
 _DIGITS = 9
+#: Characters of a damaged line that are told.
+_SHOWN = 60
+#: Characters of a line that noise may change.
+_NOISE = 2
 _VERDICTS: dict[str, Ended] = {
     "PASSED": "PASSED",
     "FAILED": "FAILED",
@@ -47,17 +52,27 @@ class RegressionTally(SuiteTally):
         #: Suites of the area that is open, if its beginning is in the log.
         self._suites: set[str] | None = None
         self._wrong: list[str] = []
+        #: A line with which a test began, and in which bytes were lost.
+        self._torn = ""
         #: Verdicts of tests whose beginning is not in the log, and all verdicts.
         self._unbegun = self._ended = 0
 
     def began(self, test: str, at: Place) -> None:
         """Take the line with which a test begins."""
+        self._tear()
         self._begin(test, at)
 
     def ended(self, test: str, verdict: str, at: Place) -> None:
         """Take the line with a test's verdict."""
         self._ended += 1
-        self._unbegun += self._running is None
+        if self._running is None:
+            self._unbegun += 1
+            if _alike(self._torn, f"> Executing '{test}'"):
+                self._torn = ""
+            # Where neither the area nor any test began, the log itself begins later than they.
+            elif self._suites is not None or self._ended > self._unbegun:
+                self._gap(f"test {test} has a verdict and no beginning in the log")
+        self._tear()
         if self._seen is not None:
             self._seen.total += 1
             self._seen.failed += verdict == "FAILED"
@@ -86,18 +101,45 @@ class RegressionTally(SuiteTally):
                 first, int((values[1] or "0")[:_DIGITS]), int((values[2] or "0")[:_DIGITS])
             )
         elif number == "T6":
+            if self._seen is None and self._suites is not None:
+                self._gap("a test suite has a verdict and no beginning in the log")
             self._suite_verdict(self._suite, first)
             self._seen = None
         elif number == "T9":
             self._summary(values[1] or first, first, values[2] or "FAILED")
         elif number == "T4":
+            if self._open_area is not None:
+                self._gap(f"the {self._open_area} tests have no end in the log")
             self._open_area, self._suites = first, set()
         elif number == "T5":
+            self._end_suite()
+            if self._open_area != first:
+                self._gap(f"the beginning of the {first} tests is not in the log")
             if len(self._areas) < MAX_FAILURES:
                 self._areas.append(first)
             self._open_area = self._suites = None
+        elif number == "T11":
+            self._end_suite()
+        elif number == "T12":
+            self._tear()
+            self._torn = first
+        elif number == "T13":
+            self._gap(f"a line of a test is damaged: {first[:_SHOWN]!r}")
+
+    def _tear(self) -> None:
+        """Note a damaged line that belongs to no test whose verdict came."""
+        if self._torn:
+            self._gap(f"a line of a test is damaged: {self._torn[:_SHOWN]!r}")
+            self._torn = ""
+
+    def _end_suite(self) -> None:
+        self._tear()
+        if self._seen is not None:
+            self._gap(f"test suite {self._suite} has no verdict in the log")
+        self._seen = None
 
     def _begin_suite(self, suite: str, name: str) -> None:
+        self._end_suite()
         if self._running is not None:
             # No test of a suite goes on into the next one.
             began, self._running = self._running, None
@@ -147,3 +189,8 @@ class RegressionTally(SuiteTally):
         # Something stands before each line: neither a lost test nor a reset would show.
         told = f"{self._unbegun} of {self._ended} verdicts of tests have no beginning in the log"
         return (told, *self._wrong)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Return whether two texts differ in a character or two: noise, which takes no line with it."""
+    return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) <= _NOISE

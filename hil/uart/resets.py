@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from hil.uart.device_tests import resets_the_chip
 from hil.uart.stages import STAGES, Boot
 
 #: "panicked": an exception; "resets": nothing says why it went no further; "provoked": by a test
@@ -47,6 +48,8 @@ def ending_of(boot: Boot, following: Boot) -> Ending | None:
         return Ending("provoked", f"reset in psa-arch {on_purpose}")
     if cut:
         return Ending("resets", f"reset in psa-arch {cut}, which began anew")
+    if boot.regression.running is not None and resets_the_chip(boot.regression.running):
+        return Ending("told", f"reset by test {boot.regression.running}, as it should")
     if boot.regression.under_way:
         return Ending("resets", f"reset in {boot.regression.under_way}")
     error = f" after {boot.errors[-1].text!r}" if boot.errors else " without a word"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from hil.uart.device_tests import Began, DeviceTest, Ended, Place, Room
+from hil.uart.device_tests import Began, DeviceTest, Ended, Place, Room, resets_the_chip
 
 #: Failed tests that are kept with their reason; the counts are exact beyond it.
 MAX_FAILURES = 200
@@ -123,6 +123,8 @@ class SuiteTally:
         """Return the test that a reset at `at` cut off, None if none was running."""
         if self._running is None:
             return None
+        if resets_the_chip(self._running.test):
+            return self._record(self._running, "RESET", "it reset the chip, as it should", "", at)
         return self._record(self._running, "CUT", "a reset cut it off", "", at)
 
     def cut_off(self, at: Place) -> None:

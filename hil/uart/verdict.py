@@ -229,10 +229,10 @@ def _of_open_end(boot: Boot, scanner: Scanner) -> Verdict:
     last = _clean(scanner.last_text)
     error = boot.errors[-1] if boot.errors else None
     # BL1 of TF-M 2.1 refuses without a last word: the one image of BL1_1, the second one of BL1_2.
-    refused = error is not None and error.row.number in ("35b", "47") and error.text == last
-    if refused and stage in ("BL1_1", "BL1_2") and (stage == "BL1_1" or boot.image == "1"):
+    last_image = stage == "BL1_1" or (stage == "BL1_2" and boot.image == "1" and not boot.recovery)
+    if error is not None and error.row.number in ("35b", "47") and last_image:
         image = "an image" if boot.image is None else f"image {boot.image}"
-        return Verdict("refused", f"{stage} refused {image}: {last}; nothing follows")
+        return Verdict("refused", f"{stage} refused {image}: {error.text}; nothing follows")
     if runtime is not None and boot.at("ns") is None and not boot.regression.areas:
         later = [error for error in boot.errors if error.line.start > runtime.line.start]
         if not later:

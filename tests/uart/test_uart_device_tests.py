@@ -17,6 +17,7 @@ from hil.uart.log_reading import LogReading
 
 AREA = "\r\n#### Execute test suites for the Secure area ####\r\n"
 SUITE = "Running Test Suite Some tests (TFM_S_X_TEST_1XXX)...\r\n"
+PASSED = "TESTSUITE PASSED!\r\n"
 END = "*** End of Secure test suites ***\r\n"
 BOOT = "[INF] Starting bootloader\r\nBooting TF-M v2.2.2\r\n"
 NS = "Non-Secure system starting...\r\n\x04"
@@ -186,7 +187,9 @@ def test_more_tests_than_are_kept_are_counted_and_told(monkeypatch: pytest.Monke
     """A cap never lies: the counts go on, and what was left out is said."""
     monkeypatch.setattr(device_tests, "MAX_TESTS", 3)
     monkeypatch.setattr(device_tests.Room.__init__, "__defaults__", (3, 0))
-    reading = read(BOOT + AREA + SUITE + "".join(one_test(n) for n in range(10)) + END + NS)
+    reading = read(
+        BOOT + AREA + SUITE + "".join(one_test(n) for n in range(10)) + PASSED + END + NS
+    )
     assert (len(reading.tests), reading.tests_left_out, reading.regression.passed) == (3, 7, 10)
     assert any("7 more are counted" in finding for finding in reading.findings)
     assert reading.verdict.outcome == "passed"
