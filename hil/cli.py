@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -50,6 +51,9 @@ _COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command; exit status 0 = fine, 1 = a finding, 2 = wrong usage or no answer."""
+    for stream in (sys.stdout, sys.stderr):  # a log, or a file's name, may hold what cannot be said
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

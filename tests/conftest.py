@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,22 @@ settings.register_profile("searching", deadline=None)
 settings.load_profile("repeatable" if "CI" in os.environ else "searching")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+#: Warnings that end a test, and what is none of ours: pytest leaves a folder open that it looks through
+#: for old ones of its own, while another session removes them.
+WARNINGS = (
+    "error",
+    "ignore::pytest.PytestCacheWarning",
+    "ignore::DeprecationWarning:intervaltree.*",
+    "ignore:unclosed scandir iterator:ResourceWarning",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no warning pass; in a lab's run, which is no test of ours, one must not decide anything."""
+    for line in WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +51,21 @@ def _same_working_directory() -> Iterator[None]:
     before = Path.cwd()
     yield
     os.chdir(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _control_c_is_heard() -> Iterator[None]:
+    """Let what tests start hear Ctrl-C, also where a shell runs them in the background (`.ci/run &`)."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def hang_up_is_heard() -> Iterator[None]:
+    """Let what a test starts hear SIGHUP, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

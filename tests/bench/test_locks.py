@@ -32,13 +32,15 @@ with BenchLock(sys.argv[2:], "the run X"):
     time.sleep(60)
 """
 NOBODY = 65534
-ME = pwd.getpwuid(os.getuid()).pw_name
+KNOWN = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
+#: In a container a job may run as a user that the system does not know.
+ME = KNOWN.get(os.getuid(), f"user {os.getuid()}")
 
 
 @pytest.fixture(autouse=True)
 def locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder like /run/lock: every user may write, nobody may remove another's files."""
-    with tempfile.TemporaryDirectory(prefix="rse-hil-locks-") as name:
+    with tempfile.TemporaryDirectory(prefix="rse-hil-locks-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o1777)
         monkeypatch.setenv("HIL_LOCKS", name)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -143,15 +145,21 @@ def test_runs_that_count_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [text.count('"failures": 240,') for text in texts] == [1, 1]
 
 
+@pytest.fixture
+def folder_of_all() -> Iterator[Path]:
+    """A folder that every user reaches; pytest's own is closed to others by each session anew."""
+    with tempfile.TemporaryDirectory(prefix="rse-hil-test-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
-def test_users_of_one_folder_share_what_they_count(tmp_path: Path) -> None:
+def test_users_of_one_folder_share_what_they_count(folder_of_all: Path) -> None:
     """Whoever made the files, and whatever his umask, another user sees, counts and releases."""
-    file = board(tmp_path).path
-    state = tmp_path / "state"
+    file = board(folder_of_all).path
+    state = folder_of_all / "state"
     state.mkdir()
-    for folder in (state, *tmp_path.parents, tmp_path):
-        if folder != Path("/") and folder.is_relative_to("/tmp/pytest-of-root"):
-            folder.chmod(0o777)
+    state.chmod(0o777)
     file.chmod(0o644)
     script = (
         "import os, sys; from pathlib import Path\n"

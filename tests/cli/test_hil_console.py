@@ -34,7 +34,7 @@ def spawn(*arguments: str, **env: str) -> pexpect.spawn:
     child = pexpect.spawn(
         sys.executable,
         ["-m", "hil.cli", "console", *arguments],
-        env={**os.environ, "TERM": "xterm", **env},
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "", **env},
         timeout=LIMIT,
         echo=True,
         dimensions=(40, 200),

@@ -116,6 +116,7 @@ def test_a_mistake_of_the_board_file_puts_nothing_in_quarantine(
         assert "in a row" in doctor(device, "--live", cpuid="0x410FD210", more=after)[1]
 
 
+@pytest.mark.usefixtures("hang_up_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_cancelled_job_is_cleared_up(tmp_path: Path, number: signal.Signals) -> None:
     """It leaves no process and no file, and its status says which signal it was."""

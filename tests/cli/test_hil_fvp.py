@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -57,7 +58,8 @@ def boots(script: str, folder: Path) -> bytes:
             time.sleep(0.02)
         return uart.read_bytes()
     finally:
-        os.killpg(shell.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended, which is told already
+            os.killpg(shell.pid, signal.SIGKILL)
         shell.wait(10)
 
 
@@ -121,6 +123,7 @@ def test_a_run_can_be_repeated_by_hand(
         [sys.executable, "-m", "pytest", "testcases/boot", "--board", str(board), "-q",
          "--runs", str(runs), "-k", "stages or reset", "-p", "no:cacheprovider"],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},  # built images are kept there
     )  # fmt: skip
     [run] = runs.iterdir()
     assert (run / "events.jsonl").exists(), done.stdout

@@ -49,6 +49,27 @@ def hil_log(*arguments: str, given: bytes = b"") -> tuple[int, str, str]:
     return process.returncode, output.decode(), errors.decode()
 
 
+def test_a_terminal_without_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its locale cannot say is shown in escapes; the status is still the log's."""
+    log = tmp_path / "rse0.log"
+    log.write_bytes(LOGS["passed"].replace(b"\n", "\n[INF] caf\u00e9\n".encode(), 1))
+    monkeypatch.setenv("PYTHONIOENCODING", "iso-8859-1")
+    for name in ("rse0", "r\u2014"):
+        log = log.rename(tmp_path / f"{name}.log")
+        status, told, errors = hil_log(str(log))
+        assert (status, errors) == (0, "")
+    assert r"r\u2014.log" in told
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A file whose name is of another encoding is shown in escapes, in any locale."""
+    log = tmp_path / os.fsdecode(b"r\xff.log")
+    log.write_bytes(LOGS["passed"])
+    status, told, errors = hil_log(str(log))
+    assert (status, errors) == (0, "")
+    assert r"r\udcff.log" in told
+
+
 @pytest.mark.parametrize("outcome", LOGS)
 def test_the_exit_status_says_the_verdict(tmp_path: Path, outcome: str) -> None:
     """Only a complete log without failed tests ends with 0; the word for it stands on top."""

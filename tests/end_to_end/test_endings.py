@@ -27,6 +27,7 @@ FVP = "extends: virtual-fvp-rdv3-cfg2\n"
 SLOW = "budgets: {vhuk: 30}\nlauncher: {parameters: {virtual.time_scale: 6}}\n"
 
 
+@pytest.mark.usefixtures("hang_up_is_heard")
 @pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 2)])
 def test_a_signal_inside_of_a_hook(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, name: str, status: int
@@ -43,6 +44,7 @@ def test_a_signal_inside_of_a_hook(
     assert not (run.folder / "state").exists()
 
 
+@pytest.mark.usefixtures("hang_up_is_heard")
 def test_a_terminal_that_goes_away(lab: Lab) -> None:
     """A closed window, a lost ssh: the run is interrupted, with a verdict and without a trace."""
     board = lab.board(FVP + SLOW)

@@ -101,6 +101,28 @@ def test_mistakes_of_a_testcase_are_not_the_devices(lab: Lab, board: str) -> Non
     assert "quarantine" not in run.output
 
 
+WARNS = """
+import gc, os, socket, warnings
+
+def test_own_warns():
+    warnings.warn("old", DeprecationWarning)
+    left = socket.socket()
+    looks = os.scandir("/")
+    next(looks)
+    del left, looks
+    gc.collect()
+"""
+
+
+def test_a_warning_decides_nothing(lab: Lab, board: str) -> None:
+    """Of whatever library, at whatever moment: it is no failure of the firmware."""
+    place = lab.folder / "test_own.py"
+    place.write_text(WARNS)
+    run = lab.run(board, str(place), "-k", "test_own")
+    assert run.status == 0, run.output
+    assert "DeprecationWarning: old" in run.output
+
+
 def test_what_needs_a_device_is_skipped_in_a_replay(lab: Lab, board: str) -> None:
     """A recording takes no input, and nobody may switch the power of a board that is elsewhere."""
     place = lab.folder / "test_own.py"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -104,7 +105,9 @@ def open_browser() -> Iterator[Browser]:
     for option in _OPTIONS:
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(driver_path))
+    # Its sockets have a folder in TMPDIR, and a path of 107 bytes at most.
+    service = Service(driver_path, env={**os.environ, "TMPDIR": "/tmp"})
+    driver = webdriver.Chrome(options=options, service=service)
     try:
         yield Browser(driver)
     finally:

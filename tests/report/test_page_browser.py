@@ -252,6 +252,7 @@ def test_the_page_is_read_without_script(
 
 class _Store(BaseHTTPRequestHandler):
     page = b""
+    timeout = 1  # a browser keeps connections open that it may want later
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -270,6 +271,7 @@ def test_the_page_is_read_where_script_and_style_are_forbidden(
     """Under the policy of Jenkins everything can be read, and the picture has its shapes."""
     _Store.page = pages["failing_run"].read_bytes()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Store)
+    server.daemon_threads = False  # the end of the server waits for them
     thread = threading.Thread(target=server.serve_forever, name="artefact store")
     thread.start()
     try:

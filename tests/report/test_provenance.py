@@ -16,7 +16,7 @@ def checkout(tmp_path: Path) -> Path:
     """A commit of one testcase."""
     (tmp_path / "test_a.py").write_text("def test_a(): pass\n")
     (tmp_path / ".gitignore").write_text("runs/\n")
-    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgSign=false"]
     for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
     return tmp_path

@@ -22,7 +22,8 @@ def test_a_slow_model_is_waited_for(tmp_path: Path):
         began = time.monotonic()
         fvp.start(consoles.open)
         assert time.monotonic() - began > 1.2
-        assert "Listening for serial connection" in fvp.log.read_text()
+        # What the UART said may be seen before what the model said.
+        until(lambda: "Listening for serial connection" in fvp.log.read_text(), "announcement")
 
 
 def test_a_model_that_does_not_come_up_is_given_up(tmp_path: Path):

@@ -232,7 +232,8 @@ def test_nothing_is_left_after_the_end(tmp_path: Path):
     lab.terminals.announced(Announcement("rse", lab.port))
     lab.terminals.close()
     assert {t.name for t in threading.enumerate() if "fvp" in t.name} == set()
-    assert {fd.name for fd in descriptors.iterdir()} == before
+    # What an earlier test left may be closed meanwhile.
+    assert {fd.name for fd in descriptors.iterdir()} <= before
 
 
 def test_no_console_of_a_model_that_has_ended(lab: Lab):

@@ -20,8 +20,9 @@ import signal, sys
 from hil.targets.lab_command import run_command
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-switch = f"echo off >> {sys.argv[1]}; sleep 0.7; echo on >> {sys.argv[1]}"
-run_command("power cycle", ["sh", "-c", switch], limit=20)
+wait = 'n=0; until [ -e "$0.told" ] || [ $n = 300 ]; do n=$((n+1)); sleep 0.05; done'
+switch = f'echo off >> "$0"; {wait}; echo on >> "$0"'
+run_command("power cycle", ["sh", "-c", switch, sys.argv[1]], limit=20)
 """
 
 
@@ -37,6 +38,9 @@ def test_half_of_a_power_cycle_is_not_left(tmp_path: Path, number: signal.Signal
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, number)
+    time.sleep(0.3)  # in which a run ends that does not wait
+    assert process.poll() is None
+    log.with_name("log.told").touch()
     _, errors = process.communicate(timeout=20)
     assert log.read_text().split() == ["off", "on"]
     assert process.returncode != 0
@@ -46,7 +50,7 @@ def test_half_of_a_power_cycle_is_not_left(tmp_path: Path, number: signal.Signal
 def test_what_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path):
     """Also a child that holds the output open."""
     pids = tmp_path / "pids"
-    command = ["sh", "-c", f"sleep 60 & echo $! > {pids}; sleep 60"]
+    command = ["sh", "-c", 'sleep 60 & echo $! > "$0"; sleep 60', str(pids)]
     began = time.monotonic()
     with pytest.raises(DeviceError, match=r"mount the drive: sh: .*timed out after 0\.4 seconds"):
         run_command("mount the drive", command, limit=0.4)

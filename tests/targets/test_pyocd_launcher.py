@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 import random
 import socket
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -251,21 +251,23 @@ def test_a_system_is_held_before_it_is_changed_and_reset_when_all_are_held() -> 
 
 
 @pytest.mark.parametrize("how", ["start", "reset", "reset one"])
-def test_armed_is_called_when_the_consoles_are_drained(how: str) -> None:
+def test_armed_is_called_when_the_consoles_are_drained(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """What an adapter still held of the last boot comes before `armed`, the release after it."""
     driver = PyocdLauncher(settings(), [PyocdRse(0, "p", Endpoint("serial", "/dev/null"))])
     driver._crew = scribe = Scribe()  # type: ignore[assignment]
-    old = threading.Timer(0.01, scribe.asked.append, [("old bytes", [0])])
+    # Whoever reads the consoles does so while the launcher sleeps.
+    reads = SimpleNamespace(sleep=lambda _seconds: scribe.asked.append(("old bytes", [0])))
+    monkeypatch.setattr("hil.targets.pyocd_launcher.time", reads)
 
     def armed() -> None:
         scribe.asked.append(("armed", []))
 
-    old.start()
     if how == "start":
         driver.start(lambda _rse, _endpoint: None, armed=armed)
     else:
         driver.reset(0 if how == "reset one" else None, armed=armed)
-    old.join()
     done = [what for what, _ in scribe.asked]
     assert [what for what in done if what != "hold"] == ["old bytes", "armed", "release"]
     assert done.index("hold") < done.index("armed")

@@ -33,9 +33,11 @@ def test_a_limit_prints_its_reason_and_ends_with_0(limit: list[str], what: str):
 
 def test_simulated_time_is_not_wall_time():
     """A slow host simulates less in a second."""
-    done = run("-C", "virtual.time_scale=0.01", "--simlimit", "10", "--stat", timeout=5)
+    began = time.monotonic()
+    done = run("-C", "virtual.time_scale=0.001", "--simlimit", "100", "--stat", timeout=60)
+    took = time.monotonic() - began
     row = next(x for x in done.stdout.splitlines() if x.startswith("Simulated time"))
-    assert 10 <= float(row.split(":")[1].strip(" s")) < 40
+    assert 100 <= float(row.split(":")[1].strip(" s")) <= took / 0.001
 
 
 def test_sigint_is_a_clean_stop_with_statistics(tmp_path: Path):
