@@ -248,10 +248,12 @@ class Bench:
 
     def close(self) -> None:
         """End everything, in the reverse order; may be called twice."""
-        self._stack.close()
-        for transcript in self.transcripts.values():
-            transcript.close()
-        self._launcher = None
+        try:
+            self._stack.close()
+        finally:  # also when a board could not be switched off
+            for transcript in self.transcripts.values():
+                transcript.close()
+            self._launcher = None
 
     def _boot(self, how: str, let_go: Callable[[Callable[[], None]], None]) -> SystemBoot:
         """Boot the system and watch it.

@@ -83,6 +83,8 @@ def test_a_power_command_that_fails(doctor: Doctor, tmp_path: Path) -> None:
     assert status == 1
     assert "power.off" in told
     assert "ended with status 1" in told
+    held = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    assert not [path for path in held if "rse-hil-health-" in str(path)]
 
 
 def test_a_device_that_is_gone_ends_in_quarantine(doctor: Doctor, tmp_path: Path) -> None:
