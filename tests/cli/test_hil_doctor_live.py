@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def doctor(
     return run
 
 
+@contextmanager
+def held(uart: str) -> Iterator[None]:
+    """Keep the number of a pty whose program ends: the kernel would give it to another test's."""
+    fd = os.open(uart, os.O_RDONLY | os.O_NOCTTY)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
 def test_a_bench_that_works(doctor: Doctor, tmp_path: Path) -> None:
     """Probe, identity, UART and power commands are looked at, and nothing is missing."""
     power = f"power: {{on: [touch, {tmp_path}/on], off: [touch, {tmp_path}/off]}}"
@@ -83,13 +94,13 @@ def test_a_power_command_that_fails(doctor: Doctor, tmp_path: Path) -> None:
     assert status == 1
     assert "power.off" in told
     assert "ended with status 1" in told
-    held = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
-    assert not [path for path in held if "rse-hil-health-" in str(path)]
+    left = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    assert not [path for path in left if "rse-hil-health-" in str(path)]
 
 
 def test_a_device_that_is_gone_ends_in_quarantine(doctor: Doctor, tmp_path: Path) -> None:
     """After the third check in a row; without --live the quarantine is shown, --release ends it."""
-    with BoardProcess(tmp_path) as device:
+    with BoardProcess(tmp_path) as device, held(device.uart):
         device.stop(signal.SIGKILL)
         more = "quarantine_after: 2"
         assert "quarantine" not in doctor(device, "--live", more=more)[1]
