@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import tty
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +162,16 @@ class Uart:
             self.fd = -1
 
 
+@contextmanager
+def threads_ended() -> Iterator[None]:
+    """At the end wait for the test's own threads: they may still write to what is closed next."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon:
+            thread.join(10)
+
+
 @pytest.fixture
 def new_uart() -> Iterator[Callable[[], Uart]]:
     """Make UARTs; all of them are gone after the test."""
@@ -173,7 +185,8 @@ def new_uart() -> Iterator[Callable[[], Uart]]:
         made.append(uart)
         return uart
 
-    yield make
+    with threads_ended():
+        yield make
     for uart in made:
         uart.unplug()
 
@@ -206,7 +219,8 @@ def new_transcript(tmp_path: Path) -> Iterator[Callable[[str], Transcript]]:
         made.append(Transcript(tmp_path / f"{name}.log"))
         return made[-1]
 
-    yield make
+    with threads_ended():
+        yield make
     for transcript in made:
         transcript.close()
 

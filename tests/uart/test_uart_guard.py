@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -30,22 +30,6 @@ def guarded(guard: Guard, *transcripts: Transcript) -> list[Console]:
     for transcript in transcripts:
         guard.add(transcript)
     return [Console(t, guard=guard, timeout=10) for t in transcripts]
-
-
-@pytest.fixture(autouse=True)
-def _timers(new_transcript: NewTranscript, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every timer ends before the transcripts are closed that it writes to."""
-    started: list[threading.Timer] = []
-
-    class Timer(threading.Timer):
-        def start(self) -> None:
-            started.append(self)
-            super().start()
-
-    monkeypatch.setattr("threading.Timer", Timer)
-    yield
-    for timer in started:
-        timer.join()
 
 
 def test_fatal_line_ends_a_wait_at_once(new_transcript: NewTranscript) -> None:
