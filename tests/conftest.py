@@ -20,19 +20,15 @@ settings.load_profile("repeatable" if "CI" in os.environ else "searching")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-#: Warnings that end a test, and what is none of ours: pytest leaves a folder open that it looks through
-#: for old ones of its own, while another session removes them.
-WARNINGS = (
-    "error",
-    "ignore::pytest.PytestCacheWarning",
-    "ignore::DeprecationWarning:intervaltree.*",
-    "ignore:unclosed scandir iterator:ResourceWarning",
-)
+#: None of ours: pytest leaves a folder open that it looks through for old ones of its own, while
+#: another session removes them.
+OF_PYTEST = "ignore:unclosed scandir iterator:ResourceWarning"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let no warning pass; in a lab's run, which is no test of ours, one must not decide anything."""
-    for line in WARNINGS:
+    # What comes later decides, so that everybody's exceptions are said again.
+    for line in ("error", *config.getini("filterwarnings"), OF_PYTEST):
         config.addinivalue_line("filterwarnings", line)
 
 

@@ -22,7 +22,7 @@ from hil.bench.placeholders import expand
 from hil.bench.power import VANISH_SECONDS, SerialLine, await_devices, switch
 from hil.bench.resources import resources
 from hil.bench.services import Services
-from hil.bench.targets import console_endpoints, make_launcher
+from hil.bench.targets import console_endpoints, endpoint, make_launcher
 from hil.errors import DeviceError, UsageError
 from hil.targets.endpoint import Endpoint
 from hil.targets.launcher import Launcher
@@ -309,9 +309,9 @@ class Bench:
         stages = [s for s in self.board.stages if provisioning or s is not Stage.PROVISIONING]
         return {stage.value: self.board.budget(stage) for stage in stages}
 
-    def _open_console(self, rse: int, endpoint: Endpoint) -> None:
+    def _open_console(self, rse: int, place: Endpoint) -> None:
         assert self._capture is not None
-        self._endpoints[rse] = endpoint
+        self._endpoints[rse] = place
         if rse not in self.transcripts:
             transcript = Transcript(self._folder / "uart" / f"rse{rse}.log", f"rse{rse}")
             self.transcripts[rse] = transcript
@@ -320,18 +320,18 @@ class Bench:
             )
             self.guard.add(transcript)
         try:
-            source = open_source(endpoint.kind, endpoint.address, endpoint.baud)
+            source = open_source(place.kind, place.address, place.baud)
         except DeviceError as error:
             raise DeviceError(str(error), rse=rse) from None
         console = self.board.rses[rse].console
-        again = console is not None and comes_back(endpoint.kind, endpoint.address)
+        again = console is not None and comes_back(place.kind, place.address)
         self._capture.attach(
             self.transcripts[rse],
             source,
-            reopen=lambda: open_source(endpoint.kind, endpoint.address, endpoint.baud),
+            reopen=lambda: open_source(place.kind, place.address, place.baud),
             reopen_for=console.reopen if console is not None and again else 0,
         )
-        self._journal.event("console", rse=rse, kind_of_console=endpoint.kind, at=endpoint.address)
+        self._journal.event("console", rse=rse, kind_of_console=place.kind, at=place.address)
 
     def _captured(self, event: CaptureEvent) -> None:
         self._journal.event("uart", console=event.console, what=event.kind, text=event.text)
@@ -362,25 +362,24 @@ class Bench:
 
     def _await_consoles(self) -> None:
         """Wait for the serial devices that come with the board's supply."""
-        await_devices(
-            self._expand(rse.console.serial, f"rses.{rse.id}.console")
+        places = (
+            endpoint(rse.id, rse.console, self._expand)
             for rse in self.board.rses
             if rse.console is not None
-            and rse.console.serial is not None
-            and "://" not in rse.console.serial
         )
+        await_devices(place.address for place in places if place.device is not None)
 
     def _cycle(self, command: list[str] | SerialLine, armed: Callable[[], None]) -> None:
         """Switch the supply off and on, and open again the consoles that went with it."""
         armed()
         self._switch("cycle", command)
         time.sleep(VANISH_SECONDS)
-        for rse, endpoint in self._endpoints.items():
+        for rse, place in self._endpoints.items():
             if self._capture is not None and not self._capture.attached(self.transcripts[rse]):
                 self._capture.detach(self.transcripts[rse])  # no reopening beside this one
-                if endpoint.kind == "serial" and "://" not in endpoint.address:
-                    await_devices([endpoint.address])
-                self._open_console(rse, endpoint)
+                if place.device is not None:
+                    await_devices([place.address])
+                self._open_console(rse, place)
 
 
 def _of_host(error: OSError, operation: str) -> DeviceError:

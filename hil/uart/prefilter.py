@@ -48,7 +48,7 @@ class SkippingScanner(Scanner):
         self, time_at: Callable[[int], float | None] | None = None, offset: int = 0
     ) -> None:
         super().__init__(time_at, offset)
-        self._doubts = _Doubts()
+        self._doubts = Doubts()
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes; return what they say."""
@@ -76,7 +76,7 @@ class SkippingScanner(Scanner):
         return events
 
 
-class _Doubts:
+class Doubts:
     """Whether a line of a block may match, asked of one block after the other of the same output.
 
     That a single byte is nowhere in a block is found many times faster than where lines begin. Of
@@ -96,12 +96,8 @@ class _Doubts:
         bracket, *others = _tests()
         if all(test(block, begin, end) for test in bracket):
             return False
-        if self._missing:
-            for byte in self._missing:
-                if block.find(byte, begin, end) >= 0:
-                    break
-            else:
-                return True
+        if self._missing and all(block.find(byte, begin, end) < 0 for byte in self._missing):
+            return True
         if any(all(test(block, begin, end) for test in tests) for tests in others):
             return False
         self._until_learning -= 1
@@ -121,14 +117,6 @@ def _missing_bytes(block: bytes) -> tuple[bytes, ...]:
         chosen.append(bytes([best]))
         wanting = [others for others in wanting if best not in others]
     return () if wanting else tuple(chosen)
-
-
-def is_cold(lines: bytes) -> bool:
-    """Return whether no line can match, none of them with odd bytes.
-
-    `lines` begins with the line feed before the first line.
-    """
-    return _Doubts().none(lines, 0, len(lines))
 
 
 #: Says whether something may be in a block, between two places.

@@ -140,20 +140,25 @@ class _Wire:
         self._connection.sendall(data)
 
 
+def negotiate(client: socket.socket, until: threading.Event) -> None:
+    """Answer as an RFC 2217 server does, until a moment."""
+    device = serial.serial_for_url("loop://", timeout=0)
+    manager = rfc2217.PortManager(device, _Wire(client))
+    client.settimeout(0.02)
+    while not until.is_set():
+        with contextlib.suppress(TimeoutError):
+            list(manager.filter(client.recv(1024)))
+
+
 def test_an_rfc2217_server_that_stalls_holds_nobody_up() -> None:
     """Of what a server does not take nothing is written: pyserial would wait in it, for seconds."""
-    device = serial.serial_for_url("loop://", timeout=0)
     opened, over = threading.Event(), threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             client, _ = server.accept()
             with client:
-                manager = rfc2217.PortManager(device, _Wire(client))
-                client.settimeout(0.02)
-                while not opened.is_set():
-                    with contextlib.suppress(TimeoutError):
-                        list(manager.filter(client.recv(1024)))
+                negotiate(client, opened)
                 over.wait(60)  # and reads no more
 
         thread = threading.Thread(target=serve)
@@ -173,18 +178,13 @@ def test_an_rfc2217_server_that_stalls_holds_nobody_up() -> None:
 @pytest.mark.parametrize("scheme", ["rfc2217", "socket"])
 def test_a_server_that_resets_the_connection_leaves_no_socket(scheme: str) -> None:
     """Pyserial does not close its socket then; who reads the warning would be another test."""
-    device = serial.serial_for_url("loop://", timeout=0)
     opened = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             client, _ = server.accept()
             with client:
-                manager = rfc2217.PortManager(device, _Wire(client))
-                client.settimeout(0.02)
-                while not opened.is_set():
-                    with contextlib.suppress(TimeoutError):
-                        list(manager.filter(client.recv(1024)))
+                negotiate(client, opened)
                 reset_at_close = struct.pack("ii", 1, 0)
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hil.uart.grammar_table import TABLE, Row
-from hil.uart.prefilter import SkippingScanner, _Doubts, _missing_bytes, _texts, is_cold
+from hil.uart.prefilter import Doubts, SkippingScanner, _missing_bytes, _texts
 from hil.uart.scanner import Scanner
 
 PIECES = [
@@ -54,6 +54,11 @@ logs = st.lists(
 def unnumbered(value: object) -> str:
     """Show a value without the numbers of lines, which are not counted where nothing is looked at."""
     return re.sub(r"(end=\d+), number=\d+", r"\1", repr(value))
+
+
+def is_cold(lines: bytes) -> bool:
+    """Whether no line can match behind the line feed with which this begins."""
+    return Doubts().none(lines, 0, len(lines))
 
 
 def both(log: bytes, cuts: list[int]) -> tuple[Scanner, Scanner, list[object], list[object]]:
@@ -114,7 +119,7 @@ def test_same_where_the_quiet_output_changes(seed: int) -> None:
 def test_missing_bytes_miss_no_text(text: bytes) -> None:
     """A byte that tells a block to be without a text is one of that text."""
     quiet = b"\n00000042 the application says something that no row knows\r\n" * 50
-    doubts = _Doubts()
+    doubts = Doubts()
     assert doubts.none(quiet, 0, len(quiet))
     assert _missing_bytes(quiet)
     line = quiet + text + b"\r\n"

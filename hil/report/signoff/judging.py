@@ -68,14 +68,9 @@ def _rows(policy: Policy, judged: list[JudgedColumn]) -> Iterator[tuple[str, str
         yield OTHER, "tests of no requirement here"
 
 
-def _asked(policy: Policy, want: Wanted) -> list[Requirement]:
-    chosen = want.target.requirements
-    return [r for r in policy.requirements if not chosen or r.id in chosen]
-
-
 def _nothing(policy: Policy, want: Wanted, near: list[str]) -> JudgedColumn:
     why = ("no evidence of this was given", *near[:5])
-    cells = {r.id: Cell(r.id, Holds.MISSING, why, ()) for r in _asked(policy, want)}
+    cells = {r.id: Cell(r.id, Holds.MISSING, why, ()) for r in policy.asked_of(want.target)}
     return JudgedColumn(want, None, (), cells)
 
 
@@ -89,7 +84,7 @@ def _cells(
 ) -> dict[str, Cell]:
     cells: dict[str, Cell] = {}
     used: set[str] = set()
-    for requirement in _asked(policy, want):
+    for requirement in policy.asked_of(want.target):
         rules = Rules(policy, want, requirement, waivers, at)
         keys, absent = _keys(requirement, want, tests)
         used.update(keys)

@@ -165,6 +165,11 @@ class Policy(_Model):
         """Return a requirement by its id."""
         return next((r for r in self.requirements if r.id == name), None)
 
+    def asked_of(self, target: Target) -> list[Requirement]:
+        """Return the requirements of a target: those that it names, or all."""
+        chosen = target.requirements
+        return [r for r in self.requirements if not chosen or r.id in chosen]
+
 
 @dataclass(frozen=True)
 class Wanted:

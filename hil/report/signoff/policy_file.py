@@ -68,10 +68,10 @@ def _explain(details: ErrorDetails, source: Source) -> str:
 
 def _asks_each_rse(policy: Policy, target: Target) -> bool:
     """Whether what is asked of a target depends on how many RSEs it has."""
-    asked = [
-        r for r in policy.requirements if not target.requirements or r.id in target.requirements
-    ]
-    return any(r.stage_limits or any("{rse}" in test for test in r.tests) for r in asked)
+    return any(
+        asked.stage_limits or any("{rse}" in test for test in asked.tests)
+        for asked in policy.asked_of(target)
+    )
 
 
 def _inconsistent(policy: Policy, source: Source) -> Iterator[str]:
