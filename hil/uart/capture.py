@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from hil.errors import DeviceError
 from hil.uart import prompt_switching
@@ -239,23 +240,17 @@ class Capture:
         return 0
 
     def _read(self, feed: _Feed) -> int:
-        """Move a burst to the transcript; return the number of bytes of its largest read."""
-        read = feed.source.read
-        data = read()
-        largest = len(data or b"")
-        # In a pause all has come that was to come: a second look would find nothing.
-        if data and largest >= BURST_READ and not self._gathering.active:
-            parts, size, began = [data], largest, time.monotonic_ns()
+        """Move a burst to the transcript; return the number of bytes of its first read."""
+        data = feed.source.read()
+        first = len(data or b"")
+        if data:
+            self._stored(feed, feed.transcript.store, data)
             try:
-                while size < BURST_SIZE and time.monotonic_ns() - began < BURST_NS:
-                    if not (data := read()):
-                        break
-                    parts.append(data)
-                    size += len(data)
-            finally:  # what came before an error is stored before it is told
-                self._store(feed, b"".join(parts), time.monotonic_ns())
-        elif data:
-            self._store(feed, data, time.monotonic_ns())
+                # In a pause all has come that was to come: a second look would find nothing.
+                if first >= BURST_READ and not self._gathering.active:
+                    data = self._rest_of_burst(feed, first)
+            finally:  # what came before an error is shown before it is told
+                self._stored(feed, feed.transcript.show, time.monotonic_ns())
         if (note := feed.source.note()) is not None:
             self._report(feed, "restarted", note)
         if reply := feed.source.reply():
@@ -263,11 +258,27 @@ class Capture:
             self._flush(feed)
         if data == b"":
             self._drop(feed, "eof", f"{feed.source.name}: end of the stream", reopen=True)
-        return largest
+        return first
 
-    def _store(self, feed: _Feed, data: bytes, t: int) -> None:
+    def _rest_of_burst(self, feed: _Feed, size: int) -> bytes | None:
+        """Move what comes at once behind the first read; return what the last read gave.
+
+        Each read is written before the next one: meanwhile the kernel moves the next piece to where
+        it can be read, of a pty 4 KiB at a time.
+        """
+        data: bytes | None = None
+        until = time.monotonic_ns() + BURST_NS
+        while size < BURST_SIZE and time.monotonic_ns() < until:
+            if not (data := feed.source.read()):
+                break
+            self._stored(feed, feed.transcript.store, data)
+            size += len(data)
+        return data
+
+    def _stored(self, feed: _Feed, action: Callable[[Any], None], value: bytes | int) -> None:
+        """Do something to the transcript; that it takes no more is told and stops nothing."""
         try:
-            feed.transcript.append(data, t)
+            action(value)
         except OSError:
             self._report(feed, "disk", str(feed.transcript.failure))
 

@@ -12,7 +12,7 @@ from hil.uart.report_lines import Report
 from hil.uart.stages import Boot
 from hil.uart.transcript import Recording
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 19
 #: Events kept; tests and information are not among them.
 MAX_EVENTS = 2000
 _KEPT = frozenset({"stage", "error", "halt", "exception", "report", "end"})

@@ -11,7 +11,7 @@ import re
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from hil.uart.grammar_prefix import LENGTH, prefixes
+from hil.uart.grammar_prefix import prefixes
 from hil.uart.grammar_table import TABLE, Row
 
 
@@ -23,6 +23,8 @@ class Match(NamedTuple):
     values: tuple[str | None, ...]
 
 
+#: Characters of a line by which its rows are chosen; more of them make more expressions.
+_HEAD = 8
 #: Where another message is glued to one that had no line end.
 _GLUED = re.compile(r"(?<=.)(?=\[(?:ERR|WRN|WAR|NOT|INF|VER|DBG|HIL\d+)\] |FATAL ERROR: )")
 #: Rows whose lines begin with anything, and what stands in each of these lines.
@@ -49,7 +51,7 @@ def row(number: str) -> Row:
 
 def _match(text: str) -> Match | None:
     anywhere = "TEST: " in text or "ED!" in text or "\x04" in text or "Failed at " in text
-    expression = _expression(text[:LENGTH], anywhere)
+    expression = _expression(text[:_HEAD], anywhere)
     if expression is None:
         return None
     pattern, rows = expression
@@ -65,7 +67,7 @@ def _match(text: str) -> Match | None:
 def _expression(head: str, anywhere: bool) -> _Expression | None:
     """Return one expression of all rows that a line with this beginning can match."""
     fitting = [
-        row for row in _by_first(head[:1]) if any(head.startswith(p) for p in _PREFIXES[row.number])
+        row for row in _by_first(head[:1]) if any(head.startswith(p) for p in _HEADS[row.number])
     ]
     if anywhere:
         numbers = {row.number for row in fitting}
@@ -76,7 +78,7 @@ def _expression(head: str, anywhere: bool) -> _Expression | None:
 @lru_cache(maxsize=256)
 def _by_first(char: str) -> tuple[Row, ...]:
     def fits(row: Row) -> bool:
-        return row.number not in ANYWHERE and any(p[:1] == char for p in _PREFIXES[row.number])
+        return row.number not in ANYWHERE and any(p[:1] == char for p in _HEADS[row.number])
 
     return tuple(row for row in TABLE if fits(row))
 
@@ -92,4 +94,6 @@ def _combined(rows: tuple[Row, ...]) -> _Expression:
 
 
 _BY_NUMBER = {row.number: row for row in TABLE}
-_PREFIXES = {row.number: prefixes(row.pattern) for row in TABLE}
+#: By the number of a row, texts of which each of its lines begins with one; "" stands for any.
+BEGINNINGS = {row.number: prefixes(row.pattern) for row in TABLE}
+_HEADS = {number: {text[:_HEAD] for text in texts} for number, texts in BEGINNINGS.items()}

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """With which characters a text must begin if a regular expression is to match it.
 
-A line is compared only with the rows that can begin as it does. What this module does not
-understand of an expression ends a prefix early, which costs time and changes no result.
+A line is compared only with the rows that can begin as it does, and output in which no line begins
+like any row is passed over. What this module does not understand of an expression ends a prefix
+early, which costs time and changes no result.
 """
 
 from __future__ import annotations
 
 #: Characters of a prefix that are worth knowing.
-LENGTH = 8
+LENGTH = 24
 #: More prefixes than this make an expression one that can begin with anything.
 _MAX = 64
 
@@ -25,7 +26,7 @@ def prefixes(pattern: str) -> frozenset[str]:
     >>> sorted(prefixes(r"^\[(?:ERR|WRN)\] x"))
     ['[ERR] x', '[WRN] x']
     >>> sorted(prefixes(r"^(?:\[ERR\] )?Bad \d+$"))
-    ['Bad ', '[ERR] Ba']
+    ['Bad ', '[ERR] Bad ']
     """
     heads, _ = _alternatives(pattern.removeprefix("^"), 0)
     texts = {text for text, _ in heads}

@@ -15,10 +15,10 @@ from hil.errors import DeviceError, UsageError
 from hil.uart.sources import (
     FileSource,
     SerialSource,
+    SocketSource,
     Source,
     TcpSource,
     TelnetSource,
-    UnixSource,
 )
 
 #: Seconds that a TCP connection may take.
@@ -205,7 +205,7 @@ def _open_unix(address: str, _baud: int) -> Source:
             operation="open console",
             hint="check that the program behind the socket runs and that nobody else is connected",
         ) from error
-    return UnixSource(sock, f"{address} (unix)")
+    return SocketSource(sock, f"{address} (unix)")
 
 
 _OPENERS: dict[str, Callable[[str, int], Source]] = {

@@ -13,11 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import chain
-from re import _constants as sre  # type: ignore[attr-defined]  # no public way to a parsed one
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any
 
 from hil.uart.events import Event
+from hil.uart.grammar import BEGINNINGS
 from hil.uart.grammar_table import TABLE
 from hil.uart.reach import reach_of
 from hil.uart.scanner import Scanner
@@ -32,9 +30,10 @@ _ODD = (b"\x00", b"\x1b", b"\x04")
 _TAIL = 4096
 #: What a line without a text can consist of, and more.
 _BLANK = bytes(range(0x21)) + bytes(range(0x7F, 0x100))
-_SHORTEST, _LONGEST, _MOST = 3, 24, 64
-#: Missing bytes that are looked for at most, and blocks between two times at which they are learned.
-_MOST_MISSING, _LEARN_EVERY = 16, 32
+_SHORTEST = 3
+#: Missing bytes that are looked for at most, blocks between two times at which they are learned, and
+#: bytes that they are learned from.
+_MOST_MISSING, _LEARN_EVERY, _LEARN_FROM = 16, 32, 1 << 16
 
 
 class SkippingScanner(Scanner):
@@ -85,6 +84,7 @@ class Doubts:
     """
 
     def __init__(self) -> None:
+        _tests()  # built before there is output that would have to wait for it
         self._missing: tuple[bytes, ...] = ()
         self._until_learning = 0
 
@@ -103,7 +103,7 @@ class Doubts:
         self._until_learning -= 1
         if self._until_learning < 0:
             self._until_learning = _LEARN_EVERY
-            self._missing = _missing_bytes(block[begin:end])
+            self._missing = _missing_bytes(block[begin : min(end, begin + _LEARN_FROM)])
         return True
 
 
@@ -134,7 +134,7 @@ def _wanted() -> tuple[frozenset[bytes], frozenset[bytes], frozenset[bytes]]:
     texts: set[bytes] = set()
     for row in TABLE:
         pattern = row.pattern.encode()
-        beginnings = _beginnings(_parser.parse(pattern))
+        beginnings = {text.encode() for text in BEGINNINGS[row.number]}
         if min(map(len, beginnings)) >= _SHORTEST:
             glued = {b for b in beginnings if b.startswith(_GLUED)}
             anywhere |= {b for b in glued if b.startswith(b"[")}
@@ -183,53 +183,6 @@ def _tests() -> list[tuple[_Test, ...]]:
 
 def _holds(byte: bytes) -> _Test:
     return lambda block, begin, end: block.find(byte, begin, end) >= 0
-
-
-def _beginnings(items: Any) -> frozenset[bytes]:
-    """Return texts of which each match begins with one."""
-    growing, ended = _grow(items, frozenset({b""}))
-    return growing | ended
-
-
-def _grow(items: Any, growing: frozenset[bytes]) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Continue beginnings by a sequence; return those that may grow on, and those that may not."""
-    ended: frozenset[bytes] = frozenset()
-    for op, value in items:
-        grown, stopped = _grow_by(op, value, growing)
-        ended |= stopped | {b for b in grown if len(b) >= _LONGEST}
-        growing = frozenset(b for b in grown if len(b) < _LONGEST)
-        if len(growing) + len(ended) > _MOST:
-            return frozenset(), ended | growing
-        if not growing:
-            break
-    return growing, ended
-
-
-def _grow_by(
-    op: Any, value: Any, growing: frozenset[bytes]
-) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Continue beginnings by one item."""
-    none: frozenset[bytes] = frozenset()
-    if op is sre.AT:
-        return growing, none
-    if op is sre.LITERAL:
-        return frozenset(b + bytes([value]) for b in growing), none
-    if op is sre.IN and all(kind is sre.LITERAL for kind, _ in value):
-        return frozenset(b + bytes([v]) for b in growing for _, v in value), none
-    if op is sre.SUBPATTERN:
-        return _grow(value[3], growing)
-    if op is sre.BRANCH:
-        results = [_grow(body, growing) for body in value[1]]
-        return none.union(*(g for g, _ in results)), none.union(*(e for _, e in results))
-    if op is sre.MAX_REPEAT and value[:2] == (0, 1):
-        inner, stopped = _grow(value[2], growing)
-        return growing | inner, stopped
-    if op is sre.MAX_REPEAT and value[0] == value[1] <= _LONGEST:
-        return _grow(list(value[2]) * value[0], growing)
-    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[0] > 0:
-        inner, stopped = _grow(value[2], growing)
-        return none, inner | stopped
-    return none, growing
 
 
 def _any_of(texts: Iterable[bytes]) -> bytes:

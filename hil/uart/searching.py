@@ -17,7 +17,7 @@ from hil.uart.reach import reach_of
 #: Bytes that a match, with what it looks at around itself, may span.
 WINDOW = 1 << 16
 #: Bytes read at first, and at most, in one step; the first is small, for the next match is near.
-FIRST_STEP, LAST_STEP = 1 << 12, 1 << 18
+FIRST_STEP, LAST_STEP = 1 << 12, 1 << 19
 
 #: Bytes in logs of TF-M, MCUboot and their tests, the most frequent first; any other is rarer.
 _COMMON = b""" etinoST"s1_a\n:Er\r0[flmc2gI,Ud3NpFPR'u]*\x1bMD5CyAh6.4v8O-xb79{}!w>BkYL;G()XzWVH"""

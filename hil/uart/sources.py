@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Bytes asked for in one read; a pty or tty gives at most 4095 of them at a time.
 READ_SIZE = 65536
+#: Bytes that a socket is asked for at once: with each system call the interpreter's lock is given
+#: up, and got back late while another thread computes.
+SOCKET_READ_SIZE = 1 << 18
 
 
 class Source(ABC):
@@ -128,14 +131,15 @@ class SerialSource(FdSource):
         self._port.close()
 
 
-class TcpSource(Source):
-    """A raw TCP connection: ser2net, an FVP terminal in raw mode."""
+class SocketSource(Source):
+    """A connected socket, such as one of this host: a UART of QEMU."""
 
     def __init__(self, sock: socket.socket, name: str) -> None:
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
         self.name = name
+        # One for all reads: to allocate as much for each costs more than a short read itself.
+        self._room = memoryview(bytearray(SOCKET_READ_SIZE))
 
     def fileno(self) -> int | None:
         """Return the socket's descriptor."""
@@ -144,7 +148,7 @@ class TcpSource(Source):
     def read(self) -> bytes | None:
         """Return what came."""
         try:
-            return self._socket.recv(READ_SIZE)
+            return bytes(self._room[: self._socket.recv_into(self._room)])
         except BlockingIOError:
             return None
 
@@ -160,13 +164,12 @@ class TcpSource(Source):
         self._socket.close()
 
 
-class UnixSource(TcpSource):
-    """A connection to a socket of this host: a UART of QEMU."""
+class TcpSource(SocketSource):
+    """A raw TCP connection: ser2net, an FVP terminal in raw mode."""
 
     def __init__(self, sock: socket.socket, name: str) -> None:
-        sock.setblocking(False)
-        self._socket = sock
-        self.name = name
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(sock, name)
 
 
 class TelnetSource(TcpSource):

@@ -136,7 +136,8 @@ class Transcript(Recording):
                 operation="capture",
                 hint="check the folder of the run records and the space on its disk",
             ) from error
-        self._size = 0
+        #: Bytes that can be read, and bytes that are in the file.
+        self._size = self._stored = 0
         self._live = False
         self._failure: str | None = None
         #: Offset and time of the latest burst.
@@ -177,11 +178,20 @@ class Transcript(Recording):
         Raises:
             OSError: They could not all be stored; the transcript has failed and takes no more.
         """
+        try:
+            self.store(data)
+        finally:
+            self.show(t)
+
+    def store(self, data: bytes) -> None:
+        """Store bytes of a burst, which nobody can read before `show`.
+
+        Raises:
+            OSError: As of `append`.
+        """
         if self._failure is not None:
             self.lost += len(data)
             return
-        at = time.monotonic_ns() if t is None else t
-        begin = self._size
         stored = 0
         try:
             while stored < len(data):
@@ -190,9 +200,23 @@ class Transcript(Recording):
             self._fail(error, len(data) - stored)
             raise
         finally:
-            self._latest = (begin, at)
-            self._size += stored
-            self._wake()
+            self._stored += stored
+
+    def show(self, t: int | None = None) -> None:
+        """Let what was stored be read as one burst, and wake who waits; nothing happens without any.
+
+        Raises:
+            OSError: Its time could not be stored; the transcript has failed and takes no more.
+        """
+        begin = self._size
+        if self._stored == begin:
+            return
+        at = time.monotonic_ns() if t is None else t
+        self._latest = (begin, at)
+        self._size = self._stored
+        self._wake()
+        if self._failure is not None:
+            return
         # Who waits is woken first: until this record is written, `_latest` stands for it.
         try:
             os.write(self._index_fd, RECORD.pack(at, begin))

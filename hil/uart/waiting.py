@@ -18,7 +18,7 @@ ALIVE_INTERVAL = 0.25
 #: Seconds between two looks at the output of the devices, however much they say.
 STEP_INTERVAL = 0.04
 #: Seconds without output after which it is looked at sooner.
-QUIET = 0.005
+QUIET = 0.01
 
 
 def wait_stages(

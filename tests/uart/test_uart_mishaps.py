@@ -25,7 +25,7 @@ from hil.uart.capture import Capture
 from hil.uart.capture_events import CaptureEvent
 from hil.uart.console import Console
 from hil.uart.opening import open_source
-from hil.uart.sources import Source, UnixSource
+from hil.uart.sources import SocketSource, Source
 from hil.uart.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_a_refused_write_stops_no_output(
     """Who does not listen any more may still speak: the send fails, what is said is stored."""
     ours, device = socket.socketpair()
     with device:
-        capture.attach(transcript, UnixSource(ours, "uart (unix)"))
+        capture.attach(transcript, SocketSource(ours, "uart (unix)"))
         device.sendall(b"before\n")
         device.shutdown(socket.SHUT_RD)
         console = Console(transcript, capture, timeout=10)

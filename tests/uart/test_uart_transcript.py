@@ -61,6 +61,20 @@ def test_recording_reads_what_still_grows(transcript: Transcript) -> None:
         reader.close()
 
 
+def test_a_burst_is_shown_as_one(transcript: Transcript) -> None:
+    """Pieces of a burst are on disk at once, and read together, with the time of the last one."""
+    transcript.append(b"before ", t=5_000_000_000)
+    transcript.store(b"one ")
+    transcript.store(b"two")
+    assert transcript.path.read_bytes() == b"before one two"
+    assert (transcript.size, transcript.read(0, 99)) == (7, b"before ")
+    transcript.show(t=6_000_000_000)
+    transcript.show(t=7_000_000_000)
+    transcript.append(b" after", t=8_000_000_000)
+    assert transcript.read(7, 99) == b"one two after"
+    assert [transcript.time_at(at) for at in (6, 7, 11, 14)] == [5.0, 6.0, 6.0, 8.0]
+
+
 def test_never_overwritten(transcript: Transcript) -> None:
     """A transcript that exists is evidence; a second one needs another name."""
     transcript.append(b"evidence")
