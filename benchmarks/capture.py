@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -39,7 +38,6 @@ def run(engine: str, link: str, size: int, chunk: int, limit: int) -> dict | Non
     """Run one engine once; None if it failed."""
     program = sys.executable if engine in OWN else python()
     command = [program, str(FOLDER / "engines.py"), engine, link, str(size), str(chunk), str(limit)]
-    os.sync()  # else it waits for the disk with what the one before wrote
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=limit + 60, cwd=FOLDER, check=False
