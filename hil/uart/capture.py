@@ -15,12 +15,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from hil.errors import DeviceError
 from hil.uart import prompt_switching
 from hil.uart.capture_events import CaptureEvent, CaptureEvents
+from hil.uart.feed import Feed
 from hil.uart.gathering import Gathering
 from hil.uart.reopening import Reopening
 from hil.uart.sources import Source
@@ -33,29 +33,6 @@ FILE_INTERVAL = 0.02
 COMMAND_TIMEOUT = 5.0
 #: Bytes that a detach still takes from a source that goes on talking.
 DRAIN_LIMIT = 4 << 20
-#: Bytes, and nanoseconds, that are gathered from one source before they are written together.
-BURST_SIZE = 1 << 18
-BURST_NS = 1_000_000
-#: A read that gave this much may be part of more, which is looked for at once.
-BURST_READ = 128
-
-
-@dataclass(eq=False)
-class _Feed:
-    """A source and the transcript that it fills."""
-
-    transcript: Transcript
-    source: Source
-    outbox: bytearray = field(default_factory=bytearray)
-    sent: list[Ticket] = field(default_factory=list)
-    reopen: Callable[[], Source] | None = None
-    reopen_for: float = 0.0
-
-    def settle(self, error: Exception | None = None) -> None:
-        """Tell who waits that all was sent, or why nothing more will be."""
-        for done in self.sent:
-            done.done(error)
-        self.sent.clear()
 
 
 class Capture:
@@ -70,8 +47,8 @@ class Capture:
         self, on_event: Callable[[CaptureEvent], None] | None = None, name: str = "hil-capture"
     ) -> None:
         self._events = CaptureEvents(on_event)
-        self._feeds: dict[Transcript, _Feed] = {}
-        self._polled: list[_Feed] = []
+        self._feeds: dict[Transcript, Feed] = {}
+        self._polled: list[Feed] = []
         self._commands: deque[Callable[[], None]] = deque()
         self._reopenings: dict[Transcript, Reopening] = {}
         self._gathering = Gathering()
@@ -112,7 +89,8 @@ class Capture:
                 anew); raises DeviceError as long as it is not there. Called in a thread of its own.
             reopen_for: Seconds in which it may come back; so long the transcript stays live.
         """
-        feed = _Feed(transcript, source, reopen=reopen, reopen_for=reopen_for)
+        report = partial(self._events.report, transcript.name)
+        feed = Feed(transcript, source, report, reopen=reopen, reopen_for=reopen_for)
         try:
             self._call(lambda: self._attach(feed), "attach")
         except (DeviceError, OSError, ValueError, KeyError):
@@ -226,7 +204,7 @@ class Capture:
         while self._commands:
             self._commands.popleft()()
 
-    def _guarded(self, feed: _Feed, action: Callable[[_Feed], int]) -> int:
+    def _guarded(self, feed: Feed, action: Callable[[Feed], int]) -> int:
         """Let an action fail without harm to the other UARTs; return what it did, 0 if it failed."""
         if self._feeds.get(feed.transcript) is not feed:
             return 0
@@ -239,71 +217,23 @@ class Capture:
             self._drop(feed, "error", f"{feed.source.name}: {type(error).__name__}: {error}")
         return 0
 
-    def _read(self, feed: _Feed) -> int:
-        """Move a burst to the transcript; return the number of bytes of its first read."""
-        data = feed.source.read()
-        first = len(data or b"")
-        if data:
-            self._stored(feed, feed.transcript.store, data)
-            try:
-                # In a pause all has come that was to come: a second look would find nothing.
-                if first >= BURST_READ and not self._gathering.active:
-                    data = self._rest_of_burst(feed, first)
-            finally:  # what came before an error is shown before it is told
-                self._stored(feed, feed.transcript.show, time.monotonic_ns())
-        if (note := feed.source.note()) is not None:
-            self._report(feed, "restarted", note)
-        if reply := feed.source.reply():
-            feed.outbox += reply
+    def _read(self, feed: Feed) -> int:
+        """Take what came, and answer it; return the number of bytes of the first read."""
+        # In a pause all has come that was to come: a second look would find nothing.
+        first = feed.read(whole=not self._gathering.active)
+        if feed.outbox:
             self._flush(feed)
-        if data == b"":
+        if feed.ended:
             self._drop(feed, "eof", f"{feed.source.name}: end of the stream", reopen=True)
         return first
 
-    def _rest_of_burst(self, feed: _Feed, size: int) -> bytes | None:
-        """Move what comes at once behind the first read; return what the last read gave.
-
-        Each read is written before the next one: meanwhile the kernel moves the next piece to where
-        it can be read, of a pty 4 KiB at a time.
-        """
-        data: bytes | None = None
-        until = time.monotonic_ns() + BURST_NS
-        while size < BURST_SIZE and time.monotonic_ns() < until:
-            if not (data := feed.source.read()):
-                break
-            self._stored(feed, feed.transcript.store, data)
-            size += len(data)
-        return data
-
-    def _stored(self, feed: _Feed, action: Callable[[Any], None], value: bytes | int) -> None:
-        """Do something to the transcript; that it takes no more is told and stops nothing."""
-        try:
-            action(value)
-        except OSError:
-            self._report(feed, "disk", str(feed.transcript.failure))
-
-    def _flush(self, feed: _Feed) -> int:
+    def _flush(self, feed: Feed) -> int:
         """Write what is waiting, and be called again while some of it remains; return how much."""
-        taken = 0
-        if feed.outbox:
-            try:
-                taken = feed.source.write(bytes(feed.outbox))
-            except OSError as error:  # only the reading side says whether the UART has gone
-                self._refuse(feed, error)
-            del feed.outbox[:taken]
+        taken = feed.flush()
         self._watch_outbox(feed)
-        if not feed.outbox:
-            feed.settle()
         return taken
 
-    def _refuse(self, feed: _Feed, error: OSError) -> None:
-        """Drop what cannot be sent; what is said goes on being stored."""
-        text = f"{feed.source.name}: takes no input: {error.strerror or error}"
-        self._report(feed, "error", text)
-        feed.outbox.clear()
-        feed.settle(DeviceError(f"{feed.transcript.name}: {text}", operation="send"))
-
-    def _watch_outbox(self, feed: _Feed) -> None:
+    def _watch_outbox(self, feed: Feed) -> None:
         """Be told when the rest of the outbox fits, and only as long as there is one."""
         fd, writer = feed.source.fileno(), feed.source.writer
         if writer is not None:
@@ -316,7 +246,7 @@ class Capture:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if feed.outbox else 0)
             self._selector.modify(fd, events, feed)
 
-    def _attach(self, feed: _Feed, kind: str = "attached") -> None:
+    def _attach(self, feed: Feed, kind: str = "attached") -> None:
         transcript, source = feed.transcript, feed.source
         self._detach(transcript)
         fd = source.fileno()
@@ -326,7 +256,7 @@ class Capture:
             self._selector.register(fd, selectors.EVENT_READ, feed)
         self._feeds[transcript] = feed
         transcript.live = True
-        self._report(feed, kind, source.name)
+        feed.report(kind, source.name)
 
     def _detach(self, transcript: Transcript) -> None:
         if (reopening := self._reopenings.pop(transcript, None)) is not None:
@@ -335,7 +265,7 @@ class Capture:
         if (feed := self._drain(transcript)) is not None:
             self._drop(feed, "detached", feed.source.name)
 
-    def _drain(self, transcript: Transcript) -> _Feed | None:
+    def _drain(self, transcript: Transcript) -> Feed | None:
         """Take what is there; return the feed if it is still attached behind it."""
         feed = self._feeds.get(transcript)
         if feed is None:
@@ -359,11 +289,10 @@ class Capture:
                 operation="send",
                 hint="start the device, or give the console a port that takes input",
             )
-        feed.outbox += feed.source.encode(data)
-        feed.sent.append(done)
+        feed.send(data, done)
         self._guarded(feed, self._flush)
 
-    def _drop(self, feed: _Feed, kind: str, text: str, *, reopen: bool = False) -> None:
+    def _drop(self, feed: Feed, kind: str, text: str, *, reopen: bool = False) -> None:
         """Release a source; the transcript has no live source any more unless it is reopened."""
         del self._feeds[feed.transcript]
         fd = feed.source.fileno()
@@ -380,10 +309,10 @@ class Capture:
             text += f"; closing it: {type(defect).__name__}: {defect}"
         if feed.transcript.lost:
             text += f"; {feed.transcript.lost} bytes were not stored"
-        self._report(feed, kind, text)
+        feed.report(kind, text)
         feed.settle(DeviceError(f"{feed.transcript.name}: {text}", operation="send"))
         if reopen and feed.reopen is not None and feed.reopen_for > 0:
-            self._report(feed, "reopening", f"{feed.source.name}: for {feed.reopen_for:g} s")
+            feed.report("reopening", f"{feed.source.name}: for {feed.reopen_for:g} s")
             self._reopenings[feed.transcript] = Reopening(
                 feed.reopen,
                 feed.reopen_for,
@@ -393,7 +322,7 @@ class Capture:
         else:
             feed.transcript.live = False
 
-    def _reopened(self, feed: _Feed, reopening: Reopening) -> None:
+    def _reopened(self, feed: Feed, reopening: Reopening) -> None:
         """Take what a reopening found; called in its thread, acts in the capture's."""
 
         def act() -> None:
@@ -402,23 +331,19 @@ class Capture:
                 return
             del self._reopenings[feed.transcript]
             if (source := reopening.take()) is None:
-                self._report(feed, "error", f"{feed.source.name}: {reopening.why}")
+                feed.report("error", f"{feed.source.name}: {reopening.why}")
                 feed.transcript.live = False
                 return
-            again = _Feed(feed.transcript, source, reopen=feed.reopen, reopen_for=feed.reopen_for)
             try:
-                self._attach(again, "reopened")
+                self._attach(feed.again(source), "reopened")
             except (OSError, ValueError, KeyError) as error:
                 source.close()
-                self._report(feed, "error", f"{source.name}: {error}")
+                feed.report("error", f"{source.name}: {error}")
                 feed.transcript.live = False
 
         self._commands.append(act)
         if not self._stopping:
             os.eventfd_write(self._wake_fd, 1)
-
-    def _report(self, feed: _Feed, kind: str, text: str) -> None:
-        self._events.report(feed.transcript.name, kind, text)
 
 
 def _selector_beside(fd: int) -> selectors.DefaultSelector:
