@@ -89,7 +89,7 @@ class GrowingLog:
     def _lines(self, events: list[Event]) -> Iterator[str]:
         guess = self._scanner.release.guess()
         for event in events:
-            failed = event.row.number == "T1" and event.values[1] == "FAILED"
+            failed = event.row.number in ("T1", "T14") and event.values[-1] == "FAILED"
             bad = event.row.number == "A4" and event.values[0] in ("FAILED", "SIM ERROR")
             if event.kind in _TOLD or failed or bad:
                 text = explain(event, guess) if event.row.number != "110" else "EOT"

@@ -26,14 +26,15 @@ _END = re.compile(rb"[\r\n\x04]")
 _ANSI = re.compile(rb"\x1b(?:(?=\[[A-Z]{3}\] )|\[[0-?]*[ -/]*[@-Z\\-~]|[@-Z\\-_])")
 #: "[10:11:12.123] ", "[2025-01-02 10:11:12] " (minicom, tio), "[2025-01-02T10:11:12.123Z] "
 #: (Jenkins), "10:11:12  " (Jenkins), "2025-01-02T10:11:12.123Z " (GitHub; GitLab with "00O "),
-#: "Jan 02 10:11:12 " (ts), "10:11:12.123 -> " (Arduino), "[12.345678 0.000123] " (grabserial),
+#: "2025-01-02 10:11:12,123 - twister - DEBUG - DEVICE: ", "Jan 02 10:11:12 " (ts),
+#: "10:11:12.123 -> " (Arduino), "[12.345678 0.000123] " (grabserial),
 #: "[Tue Jan 02 10:11:12.123 2025] " and "[0 00:00:12.123] " (Tera Term), "1735812672.123456 " (ts).
 _STAMP = re.compile(
     rb"[\r\x00]*(?:"
     rb"\[(?:\d{4}-\d\d-\d\d[ T]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d |\d+ )?"
     rb"\d\d:\d\d:\d\d(?:[.,]\d+)*(?:Z|[+-]\d\d:?\d\d| \d{4})?\] |"
     rb"(?:\d{4}-\d\d-\d\d[ T]|[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)*"
-    rb"(?:Z(?: \d\d[OE]\+?)?| ->|:| (?= \S))? |"
+    rb"(?:Z(?: \d\d[OE]\+?)?| ->|:| - twister - [A-Z]+ - DEVICE:| (?= \S))? |"
     rb"\[ *\d+\.\d+(?: +\d+\.\d+)?\] |\d+\.\d{6} )"
 )
 #: A line of LAVA's `output.yaml`: what the device said, or LAVA itself.

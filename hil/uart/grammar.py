@@ -28,7 +28,7 @@ _HEAD = 8
 #: Where another message is glued to one that had no line end.
 _GLUED = re.compile(r"(?<=.)(?=\[(?:ERR|WRN|WAR|NOT|INF|VER|DBG|HIL\d+)\] |FATAL ERROR: )")
 #: Rows whose lines begin with anything, and what stands in each of these lines.
-ANYWHERE = {"T1": "TEST: ", "T7": "Failed at ", "110": "\x04", "T13": "ED!"}
+ANYWHERE = {"T1": "TEST: ", "T7": "Failed at ", "110": "\x04", "T13": "ED!", "T14": "ED!"}
 
 
 #: Rows in one expression; of each its group's name, and the places of the groups inside it.

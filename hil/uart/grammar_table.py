@@ -12,7 +12,7 @@ is left. The first row that matches counts, so a special row stands before a gen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 #: "stage": a stage is reached; "halt": nothing follows until a reset; "end": the firmware's own
@@ -226,13 +226,15 @@ TABLE: tuple[Row, ...] = (
     Row("T4", "", "test", r"^#### Execute test suites for the (\S+) area ####", "all", _TEST),
     Row("T5", "", "test", r"^\*\*\* End of (\S+) test suites \*\*\*", "all", _TEST),
     Row("T6", "", "test", r"^TESTSUITE (PASSED|FAILED)!", "all", _TEST),
-    Row("T9", "", "test", r"^Test suite '(.+?) ?(?:\((TFM_\w+)\))?' has (PASSED|FAILED)$", "all", _TEST),
+    Row("T9", "", "test", r"^Test suite '(.+?) ?(?:\((TFM_\w+)\))?' has +(PASSED|FAILED)$", "all", _TEST),
     Row("T7", "", "test", r"^ *(?:(\S.*) \(|.*  |)Failed at (\S+:\d+)\)?$", "all", _TEST),
     Row("T8", "", "test", r"^Error \( (TEST_SUITE_ERR_\w+)!? \)", "all", _TEST),
     Row("T10", "", "test", r"^Number of (failed|skipped) tests: (\d+) of (\d+)$", "all", _TEST),
     Row("T11", "", "test", r"^\*\*\* (\S+) test suites summary \*\*\*", "all", _TEST),
     # Of rows T2 and T1, where bytes were lost
     Row("T12", "", "test", r"^(> E.*)$", "all", _TEST),
+    # Up to TF-M 1.2 a verdict does not name its test.
+    Row("T14", "", "test", r"^.*?  TEST (PASSED|FAILED)!$", "all", _TEST),
     Row("T13", "", "test", r"^(.*\w - (?:PASSED|FAILED|SKIPPED)!.*)$", "all", _TEST),
     # psa-arch-tests
     Row("A1", "", "test", r"^\*\*\*\*\* PSA Architecture Test Suite - Version (\S+) \*{5}$", "all", _ARCH),
@@ -251,3 +253,21 @@ TABLE: tuple[Row, ...] = (
     Row("G1", "", "error", r"^\[ERR\] ?(.*)$", "all", "unknown"),
 )
 # fmt: on
+
+#: The tags of BL2 as MCUboot on Zephyr writes them, which boots TF-M on boards of Nordic and NXP.
+_ON_ZEPHYR = {
+    r"^\[ERR\] ": r"^(?:\[ERR\]|E:|<err> mcuboot:) ",
+    r"^\[WRN\] ": r"^(?:\[WRN\]|W:|<wrn> mcuboot:) ",
+    r"^\[INF\] ": r"^(?:\[INF\]|I:|<inf> mcuboot:) ",
+}
+
+
+def _on_zephyr(row: Row) -> Row:
+    """Return a row that also matches the line as MCUboot on Zephyr writes it."""
+    tag, zephyr = row.pattern[:9], _ON_ZEPHYR.get(row.pattern[:9])
+    if zephyr is None or not row.source.startswith(("mcuboot", _BL2)):
+        return row
+    return replace(row, pattern=zephyr + row.pattern.removeprefix(tag))
+
+
+TABLE = tuple(map(_on_zephyr, TABLE))

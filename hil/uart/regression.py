@@ -89,6 +89,10 @@ class RegressionTally(SuiteTally):
             self.began(first, at)
         elif number == "T1":
             self.ended(first, values[1] or "FAILED", at)
+        elif number == "T14":
+            # Without a test that began, these words are an application's own.
+            if self._running is not None:
+                self.ended(self._running.test, first, at)
         elif number == "T7":
             self._why, self._where = first.strip(), values[1] or ""
         elif number == "T8":

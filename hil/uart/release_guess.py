@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hil.model.releases import find_release
+from hil.uart.codes import generation
 from hil.uart.events import Event
 from hil.uart.grammar_table import RELEASES
 
@@ -105,6 +107,10 @@ class ReleaseEvidence:
         if self._contradiction:
             why = f"lines of different releases: {self._deciding!r}, {self._contradiction!r}"
             return ReleaseGuess(None, (), why)
-        if self._image:
+        if self._image and self._may_be_release(self._image):
             return ReleaseGuess(self._image, generations, "version of the signed image")
         return ReleaseGuess(None, generations, f"it prints {self._deciding!r}")
+
+    def _may_be_release(self, image: str) -> bool:
+        """Return whether an image's version is that of a TF-M which prints the rest of the log."""
+        return find_release(image) is not None and generation(image) in self._possible
