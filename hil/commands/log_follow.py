@@ -15,7 +15,7 @@ from hil.uart.events import Event
 from hil.uart.log_reader import reading_of
 from hil.uart.log_reading import LogReading
 from hil.uart.log_text import shown
-from hil.uart.log_times import find_times
+from hil.uart.log_times import LogTimes, find_times
 from hil.uart.resets import nothing_follows
 from hil.uart.scanner import Scanner
 
@@ -43,6 +43,7 @@ class GrowingLog:
     def __init__(self, path: Path, release: str | None) -> None:
         self.path = path
         self._release = release
+        self._times = LogTimes()
         if path.is_dir():
             raise UsageError(f"{path} is a folder; expected a UART log, e.g. {path}/rse0.log")
         if path.exists() and not path.is_file():
@@ -53,9 +54,14 @@ class GrowingLog:
         self._begin()
 
     def _begin(self) -> None:
-        self._scanner = Scanner(release=self._release, stamped=True)
+        self._times.close()
+        self._times = LogTimes()
+        self._scanner = Scanner(self._time_at, release=self._release, stamped=True)
         self._offset = 0
         self._inode = self._status()[0]
+
+    def _time_at(self, offset: int) -> float | None:
+        return self._times.time_at(offset)
 
     def _status(self) -> tuple[int, int]:
         try:
@@ -78,6 +84,8 @@ class GrowingLog:
             self._begin()
         if size == self._offset:
             return told, bool(told)
+        if self._times.source is None:
+            self._times = find_times(self.path, grows=True)
         # It may be gone between the look above and this one.
         with contextlib.suppress(FileNotFoundError), self.path.open("rb") as stream:
             stream.seek(self._offset)
@@ -105,11 +113,12 @@ class GrowingLog:
 
     def reading(self) -> LogReading:
         """Return what the log said; it is not read any more."""
-        times = find_times(self.path)
+        self._times.close()
+        self._times = find_times(self.path)
         try:
-            return reading_of(self._scanner, str(self.path), times)
+            return reading_of(self._scanner, str(self.path), self._times)
         finally:
-            times.close()
+            self._times.close()
 
 
 def follow(

@@ -216,11 +216,12 @@ class Console(_Spawn):
 
         def look() -> bool:
             nonlocal data, ended
-            live = self.transcript.live
+            live, failed = self.transcript.live, self.transcript.failure is not None
             if data := self.transcript.read(self._position, size):
                 return True
             self.check_guard()
-            self.transcript.check()
+            if failed:
+                self.transcript.check()
             ended = not live
             return ended
 

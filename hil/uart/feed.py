@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from hil.errors import DeviceError
 from hil.uart.sources import Source
@@ -82,7 +81,7 @@ class Feed:
                 if whole and first >= BURST_READ:
                     data = self._rest_of_burst(first)
             finally:  # what came before an error is shown before it is told
-                self._to_transcript(self.transcript.show, time.monotonic_ns())
+                self._to_transcript(self.transcript.show)
         if (note := self.source.note()) is not None:
             self.report("restarted", note)
         self.outbox += self.source.reply()
@@ -128,10 +127,10 @@ class Feed:
             size += len(data)
         return data
 
-    def _to_transcript(self, action: Callable[[Any], None], value: bytes | int) -> None:
+    def _to_transcript(self, action: Callable[..., None], *values: bytes) -> None:
         """Do something to the transcript; that it takes no more is told and stops nothing."""
         try:
-            action(value)
+            action(*values)
         except OSError:
             self.report("disk", str(self.transcript.failure))
 

@@ -36,10 +36,14 @@ class BootFollower:
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
 
     def poll(self) -> list[Event]:
-        """Read what is new; return what it says, oldest first."""
+        """Read what is there now; return what of it is new, oldest first.
+
+        What comes meanwhile is left to the next call: a flood may come faster than it is read.
+        """
         live = self.transcript.live
+        end = self.transcript.size
         new: list[Event] = []
-        while data := self.transcript.read(self._offset, _CHUNK):
+        while data := self.transcript.read(self._offset, max(0, min(_CHUNK, end - self._offset))):
             self._offset += len(data)
             new += self._scanner.feed(data)
         if not live:

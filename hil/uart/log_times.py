@@ -76,13 +76,20 @@ class _ChunkTimes(LogTimes):
         return self._seconds[place - 1] if place else None
 
 
-def find_times(log: Path) -> LogTimes:
-    """Return the times of a log from the files beside it; without any it has no times."""
+def find_times(log: Path, *, grows: bool = False) -> LogTimes:
+    """Return the times of a log from the files beside it; without any it has no times.
+
+    Args:
+        log: The log.
+        grows: Only times that grow with the log.
+    """
     path = index_path(log)
     index = TimeIndex(path)
-    if index.usable and path != log:
+    if index.usable and path != log and (index.records or not grows):
         return _IndexTimes(path, index)
     index.close()
+    if grows:
+        return LogTimes()
     chunks = log.with_name(f"{log.name.removesuffix('.log')}.timing.jsonl")
     if chunks.is_file():
         try:

@@ -66,13 +66,16 @@ class StageMachine:
         """Look at what is new; return whether this RSE needs no more waiting."""
         if self._reason is not None:
             return True
-        self._follower.transcript.check()
+        transcript = self._follower.transcript
+        # Both before the poll, behind which more may have come that it did not read.
+        now, failed = time.monotonic(), transcript.failure is not None
         for event in self._follower.poll():
             self._take(event)
             if self._reason is not None:
                 return True
+        if failed:
+            transcript.check()
         self._check_source()
-        now = time.monotonic()
         if self._reason is None and now >= self.deadline:
             self._end("budget", self._late(), self.deadline)
         return self._reason is not None

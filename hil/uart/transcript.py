@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from hil.errors import DeviceError, UsageError
@@ -138,6 +139,8 @@ class Transcript(Recording):
             ) from error
         #: Bytes that can be read, and bytes that are in the file.
         self._size = self._stored = 0
+        #: Time of the latest read of which bytes were stored.
+        self._read_at = 0
         self._live = False
         self._failure: str | None = None
         #: Offset and time of the latest burst.
@@ -178,31 +181,37 @@ class Transcript(Recording):
         Raises:
             OSError: They could not all be stored; the transcript has failed and takes no more.
         """
-        try:
-            self.store(data)
-        finally:
-            self.show(t)
+        self.store(data, t)
+        self.show()
 
-    def store(self, data: bytes) -> None:
-        """Store bytes of a burst, which nobody can read before `show`.
+    def store(self, data: bytes, t: int | None = None) -> None:
+        """Store bytes of a burst, which nobody can read before `show`, or before this fails.
+
+        Args:
+            data: As of `append`.
+            t: Monotonic time of their read in ns; now, before they are written, by default.
 
         Raises:
-            OSError: As of `append`.
+            OSError: As of `append`; what was stored of the burst is shown.
         """
         if self._failure is not None:
             self.lost += len(data)
             return
+        self._read_at = time.monotonic_ns() if t is None else t
         stored = 0
         try:
             while stored < len(data):
                 stored += os.write(self._log_fd, data[stored:] if stored else data)
         except OSError as error:
+            self._stored += stored
+            # Who learns of the failure must find all that was stored before it.
+            with suppress(OSError):
+                self.show()
             self._fail(error, len(data) - stored)
             raise
-        finally:
-            self._stored += stored
+        self._stored += stored
 
-    def show(self, t: int | None = None) -> None:
+    def show(self) -> None:
         """Let what was stored be read as one burst, and wake who waits; nothing happens without any.
 
         Raises:
@@ -211,12 +220,10 @@ class Transcript(Recording):
         begin = self._size
         if self._stored == begin:
             return
-        at = time.monotonic_ns() if t is None else t
+        at = self._read_at
         self._latest = (begin, at)
         self._size = self._stored
         self._wake()
-        if self._failure is not None:
-            return
         # Who waits is woken first: until this record is written, `_latest` stands for it.
         try:
             os.write(self._index_fd, RECORD.pack(at, begin))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hil.commands.log_follow import GrowingLog
 from hil.errors import UsageError
 from hil.uart.log_reader import read_log, read_logs, render
 from hil.uart.transcript import Transcript
@@ -114,6 +115,18 @@ def test_times_from_the_index(tmp_path: Path) -> None:
     assert reading.wall_start is not None
     assert [stage.t for stage in reading.boots[0].stages] == [0.0, 0.25, 1.5]
     assert "BL1_1 0.000 s > BL1_2 0.250 s > BL2 1.500 s" in render(reading)
+
+
+def test_times_of_a_log_that_grows(tmp_path: Path) -> None:
+    """Whoever follows a log from before its first byte is told the same times in the end."""
+    transcript = Transcript(tmp_path / "rse0.log")
+    log = GrowingLog(tmp_path / "rse0.log", None)
+    log.poll()
+    for at, line in ((7.0, "TF-M BL1_1"), (7.25, "TF-M BL1_2"), (8.5, "bootloader")):
+        transcript.append(f"[INF] Starting {line}\r\n".encode(), t=int(at * 1e9))
+        log.poll()
+    transcript.close()
+    assert "BL1_1 0.000 s > BL1_2 0.250 s > BL2 1.500 s" in render(log.reading())
 
 
 def test_times_from_json_lines(tmp_path: Path) -> None:

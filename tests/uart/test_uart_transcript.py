@@ -17,6 +17,7 @@ import pytest
 from hil.errors import DeviceError, UsageError
 from hil.uart.time_index import RECORD
 from hil.uart.transcript import Recording, Transcript, index_path
+from hil.uart.waker import Waker
 
 
 def test_bytes_and_times(transcript: Transcript) -> None:
@@ -64,12 +65,12 @@ def test_recording_reads_what_still_grows(transcript: Transcript) -> None:
 def test_a_burst_is_shown_as_one(transcript: Transcript) -> None:
     """Pieces of a burst are on disk at once, and read together, with the time of the last one."""
     transcript.append(b"before ", t=5_000_000_000)
-    transcript.store(b"one ")
-    transcript.store(b"two")
+    transcript.store(b"one ", t=5_500_000_000)
+    transcript.store(b"two", t=6_000_000_000)
     assert transcript.path.read_bytes() == b"before one two"
     assert (transcript.size, transcript.read(0, 99)) == (7, b"before ")
-    transcript.show(t=6_000_000_000)
-    transcript.show(t=7_000_000_000)
+    transcript.show()
+    transcript.show()
     transcript.append(b" after", t=8_000_000_000)
     assert transcript.read(7, 99) == b"one two after"
     assert [transcript.time_at(at) for at in (6, 7, 11, 14)] == [5.0, 6.0, 6.0, 8.0]
@@ -180,6 +181,46 @@ def test_full_disk_is_remembered(transcript: Transcript) -> None:
     assert (transcript.size, transcript.lost) == (6, 12)
     with pytest.raises(DeviceError, match="No space left on device"):
         transcript.check()
+
+
+def test_what_fits_is_shown_before_a_full_disk_is_told(transcript: Transcript) -> None:
+    """Who learns that a burst was not stored finds what was, also in the record, with its time."""
+    seen: list[tuple[bool, int]] = []
+
+    class Watcher(Waker):
+        def set(self) -> None:
+            seen.append((transcript.failure is not None, transcript.size))
+
+    transcript.append(b"before ", t=5_000_000_000)
+    transcript.watch(Watcher())
+    transcript.store(b"NEEDLE", t=6_000_000_000)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, transcript._log_fd)
+    os.close(full)
+    with pytest.raises(OSError, match="No space left"):
+        transcript.store(b"lost", t=7_000_000_000)
+    transcript.show()
+    assert [size for failed, size in seen if failed] == [13]
+    recording = Recording(transcript.path)
+    assert recording.time_at(7) == transcript.time_at(7) == pytest.approx(7.0)
+    recording.close()
+
+
+def test_the_time_is_that_of_the_read(
+    transcript: Transcript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the disk takes to write it, output has come when it was read."""
+    write, written = os.write, []
+
+    def slow(fd: int, data: bytes) -> int:
+        written.append(time.monotonic_ns())
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", slow)
+    transcript.store(b"line\n")
+    transcript.show()
+    at, _ = RECORD.unpack(index_path(transcript.path).read_bytes()[-RECORD.size :])
+    assert at <= written[0]
 
 
 def test_watcher_wakes(new_transcript: Callable[[str], Transcript]) -> None:

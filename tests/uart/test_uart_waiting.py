@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,55 @@ def test_a_fatal_line_behind_the_last_stage_fails_who_said_it(
     assert results[0].ok
     assert (results[1].reason, results[1].failed_stage) == ("halt", "BL1_2")
     assert results[1].detail == "fail-fast pattern 'panic': panic, after BL1_2 was reached"
+
+
+class Flooded(Transcript):
+    """A transcript to which something is appended whenever a piece of it was read."""
+
+    on_read: Callable[[], object] = staticmethod(lambda: None)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return what is there; then more comes."""
+        data = super().read(offset, size)
+        if data:
+            self.on_read()
+        return data
+
+
+def test_a_flood_does_not_hold_up_a_poll(tmp_path: Path) -> None:
+    """Where output comes faster than it is read, a poll still ends, and so does the wait."""
+    flooded = Flooded(tmp_path / "uart.log")
+    flooded.live = True
+    reads = []
+
+    def flood() -> None:
+        reads.append(1)
+        if len(reads) < 2000:
+            flooded.append(b"[INF] again and again\r\n" * 50)
+
+    flooded.on_read = flood
+    flooded.append(b"[INF] again and again\r\n")
+    BootFollower(flooded, rse=0).poll()
+    assert len(reads) == 1
+    flooded.close()
+
+
+def test_what_came_in_time_counts_though_it_is_read_late(tmp_path: Path) -> None:
+    """A stage that came in its time, while what was before it took long to read, was reached."""
+    flooded = Flooded(tmp_path / "uart.log")
+    flooded.live = True
+    start = time.monotonic()
+
+    def take_long() -> None:
+        flooded.on_read = lambda: None
+        flooded.append(BL1_1)
+        time.sleep(max(0.0, start + 0.25 - time.monotonic()))
+
+    flooded.on_read = take_long
+    flooded.append(b"[INF] something else\r\n", int(start * 1e9))
+    result = wait_stages({0: BootFollower(flooded, rse=0)}, {"BL1_1": 0.2}, start=start)[0]
+    assert result.ok
+    flooded.close()
 
 
 def test_follower_sees_a_boot_grow(follower: BootFollower) -> None:
