@@ -219,9 +219,10 @@ class Capture:
 
     def _read(self, feed: Feed) -> int:
         """Take what came, and answer it; return the number of bytes of the first read."""
+        waiting = len(feed.outbox)
         # In a pause all has come that was to come: a second look would find nothing.
         first = feed.read(whole=not self._gathering.active)
-        if feed.outbox:
+        if len(feed.outbox) > waiting:
             self._flush(feed)
         if feed.ended:
             self._drop(feed, "eof", f"{feed.source.name}: end of the stream", reopen=True)

@@ -78,7 +78,8 @@ class Feed:
         if data:
             self._to_transcript(self.transcript.store, data)
             try:
-                if whole and first >= BURST_READ:
+                # The first piece of all is shown by itself: a log without any time has no replay.
+                if whole and first >= BURST_READ and self.transcript.size:
                     data = self._rest_of_burst(first)
             finally:  # what came before an error is shown before it is told
                 self._to_transcript(self.transcript.show)

@@ -30,6 +30,7 @@ _ODD = (b"\x00", b"\x1b", b"\x04")
 _TAIL = 4096
 #: What a line without a text can consist of, and more.
 _BLANK = bytes(range(0x21)) + bytes(range(0x7F, 0x100))
+#: A beginning that is shorter tells too little.
 _SHORTEST = 3
 #: Missing bytes that are looked for at most, blocks between two times at which they are learned, and
 #: bytes that they are learned from.

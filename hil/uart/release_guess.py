@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hil.model.releases import find_release
-from hil.uart.codes import generation
 from hil.uart.events import Event
 from hil.uart.grammar_table import RELEASES
 
@@ -113,4 +112,5 @@ class ReleaseEvidence:
 
     def _may_be_release(self, image: str) -> bool:
         """Return whether an image's version is that of a TF-M which prints the rest of the log."""
-        return find_release(image) is not None and generation(image) in self._possible
+        known = find_release(image)
+        return known is not None and known.generation in self._possible
